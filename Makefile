@@ -1,0 +1,199 @@
+# stile: GNU make. Settings that you always want go into config.mak, which is not in the repository.
+#
+## make              build the program in $(BUILD)
+## make demo         install what is lacking, build, log in through stile with the real ssh
+## make test         install what is lacking, build, run unit and end-to-end tests
+## make bench        measure against nc, ncat, socat, connect and plain ssh; writes the README's table
+## make lint         clang-tidy, cppcheck, man pages, and both compilers with -Werror
+## make format       clang-format over all sources
+## make install      DESTDIR= PREFIX=/usr/local: program, man pages, public headers
+## make uninstall    takes those away again
+## make clean        removes $(BUILD)
+## make help         this text
+##
+## BUILD=dir         where objects go (default: build, and a name of its own for each variant)
+## SAN=address,undefined   with sanitizers
+## PORTABLE=1        POSIX only: no splice, no TCP_QUICKACK
+## T=pattern         make test: only the tests whose name matches
+## V=1               show the commands
+-include config.mak
+
+empty :=
+space := $(empty) $(empty)
+comma := ,
+
+SAN ?=
+PORTABLE ?=
+BUILD ?= build$(if $(PORTABLE),-portable)$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+MANDIR ?= $(PREFIX)/share/man
+INCLUDEDIR ?= $(PREFIX)/include/stile
+DESTDIR ?=
+
+CC ?= cc
+PKG_CONFIG ?= pkg-config
+INSTALL ?= install
+PYTHON ?= /usr/bin/python3
+
+# From the tag where there is a git checkout, so that a bug report names the very commit.
+RELEASE := 0.1.0
+VERSION := $(shell git describe --tags --dirty --match 'v*' 2>/dev/null | sed 's/^v//')
+VERSION := $(or $(VERSION),$(RELEASE))
+
+# --- flags -------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wformat-security \
+	-Wimplicit-fallthrough -Wnull-dereference -Wunused-result
+HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection -fno-common
+HARDENING_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed
+ifneq ($(filter x86_64 i686,$(shell uname -m)),)
+HARDENING += -fcf-protection=full
+endif
+ifeq ($(SAN),)
+# FORTIFY hides from the sanitizers what they look for, so a build has one or the other.
+HARDENING += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else
+SANITIZE := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -I. $(WARNINGS) $(CFLAGS) \
+	$(HARDENING) $(SANITIZE) $(EXTRA_CFLAGS)
+ALL_LDFLAGS = $(LDFLAGS) $(HARDENING_LD) $(SANITIZE)
+
+CARES_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcares)
+CARES_LIBS = $(shell $(PKG_CONFIG) --libs libcares)
+CMOCKA_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
+
+ifeq ($(V),)
+say = @printf '  %-7s %s\n' $(1) '$(2)';
+endif
+
+# --- sources -----------------------------------------------------------------------------------
+
+OS := $(if $(PORTABLE),portable,$(if $(filter Linux,$(shell uname -s)),linux,portable))
+OTHER_OS := $(filter-out core/os_$(OS).c,$(wildcard core/os_*.c))
+
+LIB_SRC := $(filter-out $(OTHER_OS),$(wildcard core/*.c config/*.c transports/*.c))
+CMD_SRC := $(wildcard cmd/*.c)
+UNIT_SRC := $(filter-out tests/unit/fake_%,$(wildcard tests/unit/*_test.c))
+UNIT_HELP_SRC := $(wildcard tests/unit/fake_*.c)
+BENCH_SRC := $(wildcard tests/bench/*.c)
+HEADERS := $(wildcard */*.h)
+C_FILES := $(wildcard */*.c tests/*/*.c)
+MAN1 := $(wildcard cmd/*.1)
+MAN5 := $(wildcard config/*.5)
+
+# What an out-of-tree transport includes: transport.h and all that it stands on.
+PUBLIC_HEADERS := transports/transport.h core/ctx.h core/endpoint.h core/err.h core/stream.h \
+	core/trace.h
+
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/%.o)
+UNIT_HELP_OBJ := $(UNIT_HELP_SRC:%.c=$(BUILD)/%.o)
+UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
+BENCH_BIN := $(BENCH_SRC:%.c=$(BUILD)/%)
+
+# --- build -------------------------------------------------------------------------------------
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all demo test bench lint format install uninstall clean help
+.SECONDARY:
+
+all: $(BUILD)/stile
+
+$(BUILD)/stile: $(CMD_OBJ) $(LIB_OBJ)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CARES_LIBS) -pthread
+
+# Objects depend on the flags that they were made with, so a change of CFLAGS rebuilds.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(VERSION)' | cmp -s - $@ || \
+		echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(VERSION)' >$@
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/transports/resolve.o: ALL_CFLAGS += $(CARES_CFLAGS)
+$(BUILD)/transports/nss.o: ALL_CFLAGS += -pthread
+$(BUILD)/cmd/stile.o: ALL_CFLAGS += -DSTILE_VERSION='"$(VERSION)"'
+
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_HELP_OBJ:.o=.d) $(UNIT_BIN:=.d) $(BENCH_BIN:=.d)
+
+$(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(UNIT_HELP_OBJ) $(LIB_OBJ)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(CARES_LIBS) -pthread
+
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -pthread
+
+# --- the two commands of the README, and bench ---------------------------------------------------
+
+NEED := sh tests/need.sh
+BUILD_NEEDS := gcc libc6-dev pkg-config libc-ares-dev
+DEMO_NEEDS := openssh-client openssh-server
+TEST_NEEDS := $(DEMO_NEEDS) libcmocka-dev python3 python3-pytest python3-paramiko python3-fabric \
+	git rsync iproute2 procps strace dnsmasq-base netcat-openbsd
+BENCH_NEEDS := $(DEMO_NEEDS) python3 iproute2 netcat-openbsd ncat socat connect-proxy
+
+demo:
+	@$(NEED) $(BUILD_NEEDS) $(DEMO_NEEDS)
+	@$(MAKE) --no-print-directory all
+	@sh tests/demo.sh $(BUILD)/stile
+
+test:
+	@$(NEED) $(BUILD_NEEDS) $(TEST_NEEDS)
+	@$(MAKE) --no-print-directory all unit e2e
+
+.PHONY: unit e2e
+unit: $(UNIT_BIN)
+	@sh tests/unit.sh '$(T)' $(UNIT_BIN)
+
+e2e: $(BUILD)/stile
+	@STILE=$(abspath $(BUILD)/stile) STILE_PORTABLE='$(PORTABLE)' STILE_SAN='$(SAN)' \
+		$(PYTHON) -m pytest -q -p no:cacheprovider $(if $(T),-k '$(T)') tests/e2e
+
+bench:
+	@$(NEED) $(BUILD_NEEDS) $(BENCH_NEEDS)
+	@$(MAKE) --no-print-directory all $(BENCH_BIN)
+	@sh tests/bench/run.sh $(BUILD)
+
+# --- care --------------------------------------------------------------------------------------
+
+LINT_NEEDS := clang clang-tidy cppcheck mandoc
+lint:
+	@$(NEED) $(BUILD_NEEDS) $(LINT_NEEDS) libcmocka-dev
+	@sh tests/lint.sh '$(ALL_CFLAGS)' $(C_FILES)
+
+format:
+	clang-format -i $(C_FILES) $(HEADERS)
+
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
+
+clean:
+	rm -rf $(BUILD)
+
+# --- installation --------------------------------------------------------------------------------
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(LIBDIR)/pkgconfig
+	$(INSTALL) -m 755 $(BUILD)/stile $(DESTDIR)$(BINDIR)/stile
+	for page in $(MAN1); do $(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man1/ || exit 1; done
+	for header in $(PUBLIC_HEADERS); do \
+		$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/$${header%/*} && \
+		$(INSTALL) -m 644 $$header $(DESTDIR)$(INCLUDEDIR)/$$header || exit 1; done
+	printf 'Name: stile\nDescription: transports for stile\nVersion: %s\nCflags: -I%s\n' \
+		'$(VERSION)' '$(INCLUDEDIR)' >$(DESTDIR)$(LIBDIR)/pkgconfig/stile.pc
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/stile $(MAN1:cmd/%=$(DESTDIR)$(MANDIR)/man1/%)
+	rm -f $(PUBLIC_HEADERS:%=$(DESTDIR)$(INCLUDEDIR)/%) $(DESTDIR)$(LIBDIR)/pkgconfig/stile.pc
+	-rmdir $(DESTDIR)$(INCLUDEDIR)/core $(DESTDIR)$(INCLUDEDIR)/transports $(DESTDIR)$(INCLUDEDIR)

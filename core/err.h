@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One failure: what the exit status will be, and the line that a person will read.
+ *
+ * The function that knows the cause sets it; callers on the way up put their layer in front of it;
+ * main prints it. Nobody else prints, and nobody below main exits.
+ */
+#ifndef STILE_CORE_ERR_H
+#define STILE_CORE_ERR_H
+
+/* The values are the exit status of the process: part of the interface, stile(1). */
+enum err_code {
+    ERR_NONE = 0,
+    ERR_STREAM = 1,  /* the stream broke after it was up */
+    ERR_USAGE = 2,   /* command line or configuration */
+    ERR_NAME = 3,    /* a name did not resolve */
+    ERR_CONNECT = 4, /* could not connect */
+    ERR_REFUSED = 5, /* a proxy or gateway refused */
+    ERR_AUTH = 6,    /* authentication or host key */
+    ERR_TIME = 7,    /* out of time */
+    ERR_MODULE = 8,  /* a transport's module or library is missing */
+};
+
+struct err {
+    enum err_code code;
+    char *text; /* owned; NULL: nobody is left to read a message, so none is printed */
+};
+
+#define ERR_INIT {ERR_NONE, 0}
+
+/*
+ * Says what went wrong. The first cause stays: on an err that is already set this does nothing, so a
+ * cleanup path cannot hide the reason for the cleanup. Bytes that came from elsewhere may be put in
+ * as they are: whoever prints the text escapes it. Always returns -1, so `return err_set(…)` reads well.
+ */
+int err_set(struct err *err, enum err_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* As err_set, without a message: the one who would have read it has gone. */
+int err_set_silent(struct err *err, enum err_code code);
+
+/* Puts "format: " in front of the text of an err that is set and not silent. Always returns -1. */
+int err_wrap(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The text as it may be printed: never NULL, even where the memory for the message was lacking. */
+const char *err_text(const struct err *err);
+
+/* Frees the text and makes the err fit for another attempt. */
+void err_release(struct err *err);
+
+#endif

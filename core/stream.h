@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A stream: an open, ordered, two-way byte stream with half-close, whatever carries it.
+ *
+ * Reading and writing never block; waiting is the business of who holds several streams (the relay,
+ * ctx_wait). The lowest layer alone sees EINTR and EAGAIN, nobody above it does.
+ */
+#ifndef STILE_CORE_STREAM_H
+#define STILE_CORE_STREAM_H
+
+#include <poll.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define STREAM_AGAIN (-1) /* nothing can be done now: wait */
+#define STREAM_FAIL (-2)  /* broken; errno says why */
+
+struct stream;
+
+struct stream_ops {
+    const char *name;
+
+    /* Up to `size` (> 0) bytes into `data`: > 0 bytes, 0 at the end of the stream, STREAM_AGAIN or
+     * STREAM_FAIL. Bytes that arrived before a failure are delivered before it is reported. */
+    ssize_t (*read)(struct stream *, void *data, size_t size);
+
+    /* Takes up to `size` (> 0) bytes: > 0 taken, STREAM_AGAIN or STREAM_FAIL. Raises no SIGPIPE. */
+    ssize_t (*write)(struct stream *, const void *data, size_t size);
+
+    /* Sends the end of the stream, goes on reading. 0, STREAM_AGAIN (call again after a wait) or
+     * STREAM_FAIL. Called once it returned 0, it does nothing. */
+    int (*shut_wr)(struct stream *);
+
+    /* Fills in what to poll for until `want` (POLLIN: a read, POLLOUT: a write or shut_wr) can go
+     * on. A layered stream may need the other event, or none (fd -1). Returns 1 when bytes lie
+     * decoded already, so that poll(2) would sleep on them; else 0. */
+    int (*wait)(struct stream *, short want, struct pollfd *);
+
+    /* Closes and frees all of it. Never blocks: what was not sent is lost. */
+    void (*close)(struct stream *);
+};
+
+/*
+ * The base of every kind of stream; kinds put it first in a struct of their own.
+ *
+ * A descriptor that is >= 0 IS the stream in that direction, with no layer in between: it may be
+ * spliced, and where both are the same socket it may be passed to another process.
+ */
+struct stream {
+    const struct stream_ops *ops;
+    int rfd;
+    int wfd;
+};
+
+static inline ssize_t stream_read(struct stream *stream, void *data, size_t size)
+{
+    return stream->ops->read(stream, data, size);
+}
+
+static inline ssize_t stream_write(struct stream *stream, const void *data, size_t size)
+{
+    return stream->ops->write(stream, data, size);
+}
+
+static inline int stream_shut_wr(struct stream *stream)
+{
+    return stream->ops->shut_wr(stream);
+}
+
+static inline int stream_wait(struct stream *stream, short want, struct pollfd *pfd)
+{
+    return stream->ops->wait(stream, want, pfd);
+}
+
+/* Closes and frees; NULL is allowed. */
+void stream_close(struct stream *stream);
+
+/*
+ * A stream of bare descriptors: a socket (rfd == wfd), or a pair such as stdin and stdout, or the two
+ * pipes of a child. Takes both over and closes them in the end. NULL with errno set where they are
+ * not open or memory is lacking; then they stay the caller's.
+ *
+ * Descriptors that were inherited are shared with strangers, so their O_NONBLOCK is left alone: sockets
+ * are used with MSG_DONTWAIT, pipes get an open file description of their own where the system
+ * can give one (os_reopen_nonblock), and else are written PIPE_BUF bytes at a time after poll(2) said
+ * yes, which POSIX promises not to block.
+ */
+struct stream *stream_fd_new(int rfd, int wfd);
+
+/* The descriptor of a stream that is one bare socket, or -1 when something layers on it. It stays
+ * the stream's. */
+int stream_socket(const struct stream *stream);
+
+#endif

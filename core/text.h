@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Strings that came from elsewhere: built without a bound on the buffer, printed without harm. */
+#ifndef STILE_CORE_TEXT_H
+#define STILE_CORE_TEXT_H
+
+#include <stdarg.h>
+
+/* printf into fresh memory that the caller frees. NULL when there is none. */
+char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *text_vformat(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+
+/*
+ * A copy of `text` in which every byte that is not printable ASCII has become \n, \t, … or \xNN, so
+ * that it cannot move a cursor, colour a terminal or forge a second line. The caller frees it. NULL
+ * when there is no memory.
+ */
+char *text_escape(const char *text);
+
+#endif

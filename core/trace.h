@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What `-v` shows: one line for each thing that happened, with the time since the start and the layer
+ * that did it. Never a secret, never a payload byte. Text from elsewhere is escaped here.
+ */
+#ifndef STILE_CORE_TRACE_H
+#define STILE_CORE_TRACE_H
+
+#include <stdint.h>
+
+struct trace {
+    int level;        /* how many -v were given; 0 = silent */
+    int64_t start_ns; /* lines show the time since this */
+    int fd;           /* where lines go: stderr */
+};
+
+/* Writes a line in one write(2), so that two processes do not mix theirs. Loses it on any error. */
+void trace_line(const struct trace *trace, const char *layer, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The arguments are evaluated only where somebody looks: a trace that is off costs a comparison. */
+#define TRACE(trace, layer, ...) TRACE_LEVEL(1, trace, layer, __VA_ARGS__)
+#define TRACE_LEVEL(min, trace, layer, ...)                                                        \
+    do {                                                                                           \
+        if ((trace)->level >= (min))                                                               \
+            trace_line((trace), (layer), __VA_ARGS__);                                             \
+    } while (0)
+
+#endif
