@@ -24,7 +24,8 @@ struct stream_ops {
      * STREAM_FAIL. Bytes that arrived before a failure are delivered before it is reported. */
     ssize_t (*read)(struct stream *, void *data, size_t size);
 
-    /* Takes up to `size` (> 0) bytes: > 0 taken, STREAM_AGAIN or STREAM_FAIL. Raises no SIGPIPE. */
+    /* Takes up to `size` (> 0) bytes: > 0 taken, STREAM_AGAIN or STREAM_FAIL. The process ignores
+     * SIGPIPE; that a reader has gone is EPIPE. */
     ssize_t (*write)(struct stream *, const void *data, size_t size);
 
     /* Sends the end of the stream, goes on reading. 0, STREAM_AGAIN (call again after a wait) or

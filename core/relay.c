@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/relay.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "core/flow.h"
+
+/* Reads of the login phase that are acknowledged at once: many times what a login with a full agent
+ * takes, and nothing beside a transfer. */
+#define RELAY_QUICKACKS 256
+
+struct relay {
+    struct flow up;
+    struct flow down;
+};
+
+/* Whether there is nothing left to do. */
+static bool relay_over(const struct relay *relay)
+{
+    const struct flow *up = &relay->up, *down = &relay->down;
+
+    if (down->state == FLOW_DONE)
+        /* An output that failed or has gone, or an input that broke, ends both directions. */
+        return up->state == FLOW_DONE || down->sink_gone || down->error[FLOW_SINK] ||
+               down->error[FLOW_SOURCE];
+    return up->state == FLOW_DONE && up->error[FLOW_SOURCE];
+}
+
+/* Sleeps until a flow can go on, not at all when one can already. 0, or -1 with errno. */
+static int relay_sleep(struct relay *relay)
+{
+    struct pollfd pfds[2 * FLOW_SIDES];
+
+    flow_poll(&relay->up, pfds);
+    flow_poll(&relay->down, pfds + FLOW_SIDES);
+    int timeout = flow_runnable(&relay->up) || flow_runnable(&relay->down) ? 0 : -1;
+    int ready;
+    do
+        ready = poll(pfds, 2 * FLOW_SIDES, timeout);
+    while (ready == -1 && errno == EINTR);
+    if (ready == -1)
+        return -1;
+    flow_polled(&relay->up, pfds);
+    flow_polled(&relay->down, pfds + FLOW_SIDES);
+    return 0;
+}
+
+static enum relay_end relay_verdict(const struct relay *relay, struct err *err)
+{
+    /* In the order of what a person should hear of first. */
+    const struct {
+        int error;
+        const char *doing;
+    } failures[] = {
+        {relay->down.error[FLOW_SOURCE], "receiving"},
+        {relay->up.error[FLOW_SINK], "sending"},
+        {relay->up.error[FLOW_SOURCE], "reading our input"},
+        {relay->down.error[FLOW_SINK], "writing our output"},
+    };
+
+    if (relay->down.sink_gone)
+        return RELAY_LOCAL_GONE;
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
+        if (failures[i].error) {
+            (void)err_set(err, ERR_STREAM, "%s: %s", failures[i].doing, strerror(failures[i].error));
+            return RELAY_BROKEN;
+        }
+    }
+    return RELAY_DONE;
+}
+
+enum relay_end relay_run(struct stream *local, struct stream *remote, struct relay_stats *stats,
+                         const struct trace *trace, struct err *err)
+{
+    struct relay relay;
+    uint64_t wakeups = 0;
+    enum relay_end end;
+
+    flow_init(&relay.up, local, remote, 0);
+    flow_init(&relay.down, remote, local, RELAY_QUICKACKS);
+    TRACE(trace, "relay", "started: %s up, %s down", relay.up.spliced ? "splice" : "copy",
+          relay.down.spliced ? "splice" : "copy");
+
+    for (;;) {
+        flow_run(&relay.up);
+        flow_run(&relay.down);
+        if (relay_over(&relay)) {
+            end = relay_verdict(&relay, err);
+            break;
+        }
+        if (relay_sleep(&relay) == -1) {
+            (void)err_set(err, ERR_STREAM, "poll: %s", strerror(errno));
+            end = RELAY_BROKEN;
+            break;
+        }
+        wakeups++;
+    }
+
+    TRACE(trace, "relay", "ended: %" PRIu64 " bytes up, %" PRIu64 " bytes down, %" PRIu64 " wake-ups",
+          relay.up.bytes, relay.down.bytes, wakeups);
+    if (stats)
+        *stats = (struct relay_stats){relay.up.bytes, relay.down.bytes, wakeups};
+    flow_release(&relay.up);
+    flow_release(&relay.down);
+    return end;
+}

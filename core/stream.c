@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/stream.h"
+
+void stream_close(struct stream *stream)
+{
+    if (stream)
+        stream->ops->close(stream);
+}
+
+int stream_socket(const struct stream *stream)
+{
+    return stream->rfd == stream->wfd ? stream->rfd : -1;
+}
