@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/fdpass.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/clock.h"
+
+int fdpass_check(int sock, struct err *err)
+{
+    struct sockaddr_storage self;
+    socklen_t size = sizeof(self);
+
+    if (getsockname(sock, (struct sockaddr *)&self, &size) == -1)
+        return err_set(err, ERR_USAGE,
+                       "--fdpass: stdout is not a socket; it works with ProxyUseFdpass yes only");
+    if (self.ss_family != AF_UNIX)
+        return err_set(err, ERR_USAGE, "--fdpass: stdout is not a Unix socket");
+    return 0;
+}
+
+/* O_NONBLOCK belongs to the open file description, so the receiver would inherit it. */
+static void fdpass_make_blocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags != -1 && flags & O_NONBLOCK)
+        (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+int fdpass_send(int sock, int fd, struct ctx *ctx)
+{
+    char payload = '\0';
+    struct iovec iov = {.iov_base = &payload, .iov_len = 1};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr message = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof(control.bytes)};
+
+    memset(&control, 0, sizeof(control));
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+
+    fdpass_make_blocking(fd);
+    for (;;) {
+        if (sendmsg(sock, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+            return 0;
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            struct pollfd room = {.fd = sock, .events = POLLOUT};
+            if (ctx_wait(ctx, &room, 1, CLOCK_NEVER) == -1)
+                return err_wrap(ctx->err, "fdpass");
+        } else if (errno == EPIPE || errno == ECONNRESET) {
+            return err_set_silent(ctx->err, ERR_STREAM);
+        } else if (errno != EINTR) {
+            return err_set(ctx->err, ERR_STREAM, "fdpass: %s", strerror(errno));
+        }
+    }
+}
