@@ -1,0 +1,236 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# demo.sh STILE: logs in with the real ssh through this stile, to an sshd that exists for as long as this runs.
+# Every command is shown as it could be typed, with what came back. Fails when one does not do what it should.
+set -u
+
+if [ $# -ne 1 ] || ! [ -x "$1" ]; then
+    echo 'usage: demo.sh path/to/stile' >&2
+    exit 2
+fi
+bin=$(cd "$(dirname "$1")" && pwd)
+sshd=$(PATH=$PATH:/usr/sbin:/sbin command -v sshd) || {
+    echo 'demo: there is no sshd on this machine' >&2
+    exit 1
+}
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/stile-demo.XXXXXX") || exit 1
+sshd_pid=
+failed=
+
+tidy()
+{
+    trap - EXIT HUP INT TERM
+    if [ -n "$sshd_pid" ]; then
+        kill "$sshd_pid" 2>/dev/null
+        wait "$sshd_pid" 2>/dev/null
+    fi
+    rm -rf "$dir"
+}
+trap tidy EXIT
+trap 'tidy; exit 129' HUP
+trap 'tidy; exit 130' INT
+trap 'tidy; exit 143' TERM
+
+# --- the server ----------------------------------------------------------------------------------
+
+# With UsePAM no, sshd turns away an account whose password is locked, as root's is on many machines.
+use_pam()
+{
+    case $(getent shadow "$(id -un)" 2>/dev/null) in
+    "$(id -un)":!*) echo yes ;;
+    *) echo no ;;
+    esac
+}
+
+write_files()
+{
+    ssh-keygen -q -t ed25519 -N '' -C 'stile demo' -f "$dir/host_key" &&
+        ssh-keygen -q -t ed25519 -N '' -C 'stile demo' -f "$dir/user_key" || return 1
+    sed 's/^/* /' "$dir/host_key.pub" >"$dir/known_hosts"
+    cat >"$dir/sshd_config" <<END
+HostKey "$dir/host_key"
+AuthorizedKeysFile "$dir/user_key.pub"
+PidFile none
+StrictModes no
+UsePAM $(use_pam)
+AllowUsers $(id -un)
+PermitRootLogin yes
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PrintMotd no
+Subsystem sftp internal-sftp
+END
+}
+
+# What the commands on the screen leave out: the port and the keys of this one server.
+write_client_files()
+{
+    cat >"$dir/ssh_config" <<END
+Port $port
+IdentityFile "$dir/user_key"
+IdentitiesOnly yes
+IdentityAgent none
+UserKnownHostsFile "$dir/known_hosts"
+GlobalKnownHostsFile /dev/null
+StrictHostKeyChecking yes
+BatchMode yes
+ConnectTimeout 15
+ServerAliveInterval 5
+END
+    mkdir "$dir/bin" || return 1
+    for tool in ssh scp; do
+        printf '#!/bin/sh\nexec "%s" -F "%s" "$@"\n' "$(command -v $tool)" "$dir/ssh_config" \
+            >"$dir/bin/$tool" && chmod 755 "$dir/bin/$tool" || return 1
+    done
+    PATH=$dir/bin:$bin:$PATH
+}
+
+# As root sshd wants a directory for privilege separation, and says which.
+make_privsep_dir()
+{
+    wanted=$("$sshd" -t -f "$dir/sshd_config" 2>&1 |
+        tr -d '\r' | sed -n 's/^Missing privilege separation directory: *//p')
+    [ -z "$wanted" ] || mkdir -m 755 "$wanted" 2>/dev/null || [ -d "$wanted" ]
+}
+
+# 0 when sshd listens; 1 when it has ended, as it does where the port is somebody else's.
+listening()
+{
+    tries=0
+    while [ $tries -lt 100 ]; do
+        grep -q "^Server listening on 127.0.0.1 port $port" "$dir/sshd.log" 2>/dev/null && return 0
+        kill -0 "$sshd_pid" 2>/dev/null || return 1
+        tries=$((tries + 1))
+        sleep 0.05
+    done
+    return 1
+}
+
+start_sshd()
+{
+    for round in 1 2 3 4 5 6 7 8 9 10; do
+        port=$((20000 + ($(od -An -N2 -tu2 /dev/urandom) + round) % 12000))
+        : >"$dir/sshd.log"
+        "$sshd" -D -f "$dir/sshd_config" -E "$dir/sshd.log" -p $port \
+            -o ListenAddress=127.0.0.1 -o ListenAddress=::1 &
+        sshd_pid=$!
+        listening && return 0
+        kill "$sshd_pid" 2>/dev/null
+    done
+    echo "demo: sshd does not start:" >&2
+    cat "$dir/sshd.log" >&2
+    return 1
+}
+
+# --- how a step is shown and judged --------------------------------------------------------------
+
+title()
+{
+    name=$1
+    printf '\n# %s\n' "$name"
+}
+
+# Shows a command, runs it, shows what came back. Leaves that in $dir/out and the exit status in $status.
+run()
+{
+    printf '$ %s\n' "$1"
+    (cd "$dir" && eval "$1") >"$dir/out" 2>&1 </dev/null
+    status=$?
+    cat "$dir/out"
+}
+
+# expect STATUS [PATTERN]: what `run` must have left.
+expect()
+{
+    if [ "$status" -eq "$1" ]; then
+        [ $# -eq 1 ] && return
+        grep -q "$2" "$dir/out" && return
+    fi
+    printf 'demo: NOT AS IT SHOULD BE: exit status %s, expected %s%s\n' \
+        "$status" "$1" "${2:+ and a line like $2}"
+    case "$failed" in *"$name"*) ;; *) failed="$failed, $name" ;; esac
+}
+
+# --- the steps -----------------------------------------------------------------------------------
+# The dollar signs belong to the command on the screen.
+# shellcheck disable=SC2016
+
+by_name()
+{
+    title 'log in by name'
+    run "ssh -o ProxyCommand='stile %h %p' localhost 'echo hello from \$(uname -n)'"
+    expect 0 '^hello from '
+}
+
+by_address()
+{
+    title 'log in by address'
+    run "ssh -o ProxyCommand='stile %h %p' 127.0.0.1 'echo hello over IPv4'"
+    expect 0 '^hello over IPv4'
+    grep -q '^Server listening on ::1 ' "$dir/sshd.log" || return
+    run "ssh -o ProxyCommand='stile %h %p' ::1 'echo hello over IPv6'"
+    expect 0 '^hello over IPv6'
+}
+
+copy_file()
+{
+    title 'copy a file there and back'
+    run 'head -c 20000000 /dev/urandom >file'
+    expect 0
+    run "scp -q -o ProxyCommand='stile %h %p' file localhost:$dir/there"
+    expect 0
+    run "scp -q -o ProxyCommand='stile %h %p' localhost:$dir/there back"
+    expect 0
+    run 'cmp file back && echo the same'
+    expect 0 '^the same'
+}
+
+pass_descriptor()
+{
+    title 'hand ssh the connected socket: no process and no copy in between'
+    run "ssh -v -o ProxyUseFdpass=yes -o ProxyCommand='stile --fdpass %h %p' localhost true 2>&1 |
+    grep -o 'Authenticated to .*'"
+    expect 0 '127.0.0.1\|::1'
+}
+
+trace()
+{
+    title 'see what it does (-v)'
+    run "ssh -o ProxyCommand='stile -v %h %p' localhost true"
+    expect 0 '^stile: +[0-9.]* tcp: '
+}
+
+refused()
+{
+    title 'a port where nobody listens: the first line says why'
+    run "ssh -o ProxyCommand='stile %h %p' -p 1 localhost true"
+    expect 255 '^stile: tcp: .*Connection refused'
+}
+
+# -------------------------------------------------------------------------------------------------
+
+write_files && make_privsep_dir && start_sshd && write_client_files || exit 1
+
+echo "$(stile --version), $(command ssh -V 2>&1 | sed 's/,.*//'), and an sshd of our own on port $port"
+echo 'that only this demo can log in to. It ends with the demo.'
+
+for step in by_name by_address copy_file pass_descriptor trace refused; do
+    $step
+done
+
+if [ -n "$failed" ]; then
+    printf '\ndemo: failed: %s\n' "${failed#, }"
+    printf 'The end of the log of sshd:\n'
+    tail -n 20 "$dir/sshd.log"
+    exit 1
+fi
+
+cat <<'END'
+
+All of it worked. For your ~/.ssh/config (`make install` puts stile into the PATH):
+
+    Host *
+        ProxyCommand stile %h %p
+END
