@@ -179,9 +179,9 @@ copy_file()
     title 'copy a file there and back'
     run 'head -c 20000000 /dev/urandom >file'
     expect 0
-    run "scp -q -o ProxyCommand='stile %h %p' file localhost:$dir/there"
+    run "scp -q -o ProxyCommand='stile %h %p' file 'localhost:$dir/there'"
     expect 0
-    run "scp -q -o ProxyCommand='stile %h %p' localhost:$dir/there back"
+    run "scp -q -o ProxyCommand='stile %h %p' 'localhost:$dir/there' back"
     expect 0
     run 'cmp file back && echo the same'
     expect 0 '^the same'
