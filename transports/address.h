@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 struct address {
@@ -22,6 +23,9 @@ struct address {
 
 /* The address and port as people write it, into `out`, which is returned. */
 const char *address_text(const struct address *address, char out[ADDRESS_TEXT_MAX]);
+
+/* Sets the port of an IPv4 or IPv6 address; leaves anything else alone. */
+void address_set_port(struct sockaddr *sa, uint16_t port);
 
 enum name_family {
     NAMES_V6,

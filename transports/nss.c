@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "transports/nss.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum pipe_end {
+    PIPE_READ,
+    PIPE_WRITE,
+};
+
+/* Shared by the thread and whoever asked; the one that lets go last frees it. */
+struct nss_lookup {
+    pthread_mutex_t lock;
+    int users;
+    int pipe[2]; /* the thread closes its end when the answer is there */
+    char *host;
+    int family;
+    int status;
+    struct addrinfo *found;
+};
+
+static void nss_let_go(struct nss_lookup *lookup)
+{
+    (void)pthread_mutex_lock(&lookup->lock);
+    bool last = --lookup->users == 0;
+    (void)pthread_mutex_unlock(&lookup->lock);
+    if (!last)
+        return;
+
+    if (lookup->found)
+        freeaddrinfo(lookup->found);
+    (void)pthread_mutex_destroy(&lookup->lock);
+    free(lookup->host);
+    free(lookup);
+}
+
+static void *nss_thread(void *arg)
+{
+    struct nss_lookup *lookup = arg;
+    struct addrinfo hints = {.ai_family = lookup->family, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int status = getaddrinfo(lookup->host, NULL, &hints, &found);
+
+    (void)pthread_mutex_lock(&lookup->lock);
+    lookup->status = status;
+    lookup->found = status == 0 ? found : NULL;
+    (void)pthread_mutex_unlock(&lookup->lock);
+
+    (void)close(lookup->pipe[PIPE_WRITE]);
+    nss_let_go(lookup);
+    return NULL;
+}
+
+/* The thread takes no signals: they are for the process, which dies of them at once. */
+static int nss_spawn(struct nss_lookup *lookup)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    sigset_t all, before;
+
+    int error = pthread_attr_init(&attr);
+    if (error)
+        return error;
+    (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&thread, &attr, nss_thread, lookup);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&attr);
+    return error;
+}
+
+struct nss_lookup *nss_start(const char *host, int family)
+{
+    struct nss_lookup *lookup = malloc(sizeof(*lookup));
+
+    if (!lookup)
+        return NULL;
+    *lookup = (struct nss_lookup){.users = 2, .host = strdup(host), .family = family};
+    if (!lookup->host || pipe(lookup->pipe) == -1) {
+        free(lookup->host);
+        free(lookup);
+        return NULL;
+    }
+    (void)fcntl(lookup->pipe[PIPE_READ], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(lookup->pipe[PIPE_WRITE], F_SETFD, FD_CLOEXEC);
+    (void)pthread_mutex_init(&lookup->lock, NULL);
+
+    int error = nss_spawn(lookup);
+    if (error) {
+        (void)close(lookup->pipe[PIPE_WRITE]);
+        lookup->users = 1;
+        nss_drop(lookup);
+        errno = error;
+        return NULL;
+    }
+    return lookup;
+}
+
+int nss_fd(const struct nss_lookup *lookup)
+{
+    return lookup->pipe[PIPE_READ];
+}
+
+int nss_take(struct nss_lookup *lookup, struct addrinfo **out)
+{
+    (void)pthread_mutex_lock(&lookup->lock);
+    int status = lookup->status;
+    *out = lookup->found;
+    lookup->found = NULL;
+    (void)pthread_mutex_unlock(&lookup->lock);
+    return status;
+}
+
+void nss_drop(struct nss_lookup *lookup)
+{
+    if (!lookup)
+        return;
+    (void)close(lookup->pipe[PIPE_READ]);
+    nss_let_go(lookup);
+}
