@@ -284,6 +284,9 @@ static void resolve_conclude(struct resolve *resolve)
     bool asking = dns_open(resolve);
 
     if (resolve_found(resolve)) {
+        /* The other family may still come from where the first came, not from elsewhere. */
+        nss_drop(resolve->nss);
+        resolve->nss = NULL;
         resolve->finished = !asking || resolve->nss_status == 0;
     } else {
         if (!resolve->nss_asked && (!asking || clock_ns() >= resolve->patience_ns))

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* The only place that prints a failure, and the only one that ends the process. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/command.h"
+#include "core/text.h"
+
+static const struct command {
+    const char *name;
+    void (*run)(int argc, char **argv, struct outcome *outcome);
+} commands[] = {
+    {"stile", stile_run},
+};
+
+/* The command that the program was started as; the first one when the name is none of them. */
+static const struct command *pick_command(const char *path)
+{
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    const char *name = slash ? slash + 1 : path;
+
+    for (size_t i = 0; name && i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return &commands[0];
+}
+
+/* A descriptor below 3 that is closed would be given to the next socket, which then received our
+ * messages or the user's bytes. Whether stdout was there is a question for the command. */
+static void hold_standard_descriptors(struct err *err)
+{
+    int fd;
+
+    if (fcntl(STDOUT_FILENO, F_GETFD) == -1)
+        (void)err_set(err, ERR_USAGE, "stdout is closed");
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+/* One line, in one write, so that it stays whole among those of other processes. */
+static void print_failure(const struct command *command, const struct err *err)
+{
+    char *escaped = err->text ? text_escape(err->text) : NULL;
+    char *line = escaped ? text_format("%s: %s\n", command->name, escaped) : NULL;
+
+    if (line)
+        (void)!write(STDERR_FILENO, line, strlen(line));
+    free(line);
+    free(escaped);
+}
+
+int main(int argc, char **argv)
+{
+    const struct command *command = pick_command(argv[0]);
+    struct outcome outcome = {.err = ERR_INIT};
+
+    /* That nobody reads any more is an error code for us, not a death. */
+    (void)signal(SIGPIPE, SIG_IGN);
+
+    hold_standard_descriptors(&outcome.err);
+    if (outcome.err.code == ERR_NONE)
+        command->run(argc, argv, &outcome);
+    if (outcome.err.code != ERR_NONE && !outcome.quiet)
+        print_failure(command, &outcome.err);
+
+    int status = (int)outcome.err.code;
+    err_release(&outcome.err);
+    return status;
+}
