@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "core/clock.h"
+#include "tests/unit/fake_fd.h"
+#include "tests/unit/fake_unit.h"
+
+#define REFUSED INT64_C(0)
+#define UNTOUCHED INT64_C(-4711)
+#define MINUTE (60 * CLOCK_S)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+
+static const struct duration_row {
+    const char *name;
+    const char *text;
+    int64_t ns;
+} duration_rows[] = {
+    {"seconds", "30", 30 * CLOCK_S},
+    {"one", "1", CLOCK_S},
+    {"fraction", "1.5", 3 * CLOCK_S / 2},
+    {"a tenth, exactly", "0.1", CLOCK_S / 10},
+    {"three tenths, exactly", "0.3", 3 * CLOCK_S / 10},
+    {"a nanosecond", "0.000000001", 1},
+    {"leading zeros", "0005", 5 * CLOCK_S},
+    {"ms", "300ms", 300 * CLOCK_MS},
+    {"one ms", "1ms", CLOCK_MS},
+    {"fraction of ms", "1.5ms", 3 * CLOCK_MS / 2},
+    {"s", "90s", 90 * CLOCK_S},
+    {"m", "2m", 2 * MINUTE},
+    {"fraction of m", "1.5m", 90 * CLOCK_S},
+    {"h", "1h", HOUR},
+    {"fraction of h", "0.5h", 30 * MINUTE},
+    {"a year of days", "8760h", 365 * DAY},
+    {"a year in seconds", "31536000", 365 * DAY},
+    {"more than a year", "8785h", REFUSED},
+    {"more than a year in seconds", "31622401", REFUSED},
+    {"much more than a year", "1000000h", REFUSED},
+    {"past int64 in ns", "9223372037", REFUSED},
+    {"past int64 in s", "99999999999999999999", REFUSED},
+    {"past every double",
+     "1"
+     "0000000000000000000000000000000000000000000000000000000000000000"
+     "0000000000000000000000000000000000000000000000000000000000000000"
+     "0000000000000000000000000000000000000000000000000000000000000000"
+     "0000000000000000000000000000000000000000000000000000000000000000"
+     "0000000000000000000000000000000000000000000000000000000000000000",
+     REFUSED},
+    {"zero", "0", REFUSED},
+    {"zero with a fraction", "0.0", REFUSED},
+    {"zero ms", "0ms", REFUSED},
+    {"less than a nanosecond", "0.0000000001", REFUSED},
+    {"negative", "-1", REFUSED},
+    {"negative zero", "-0", REFUSED},
+    {"negative ms", "-5ms", REFUSED},
+    {"nan", "nan", REFUSED},
+    {"nan with a payload", "nan(1)", REFUSED},
+    {"inf", "inf", REFUSED},
+    {"infinity", "infinity", REFUSED},
+    {"hex", "0x10", REFUSED},
+    {"empty", "", REFUSED},
+    {"a unit alone", "s", REFUSED},
+    {"ms alone", "ms", REFUSED},
+    {"a dot alone", ".", REFUSED},
+    {"a blank alone", " ", REFUSED},
+    {"a blank before", " 1", REFUSED},
+    {"a blank behind", "1 ", REFUSED},
+    {"a blank between", "1 s", REFUSED},
+    {"a new line behind", "1\n", REFUSED},
+    {"two units", "1sm", REFUSED},
+    {"two times", "1h30m", REFUSED},
+    {"an unknown unit", "1x", REFUSED},
+    {"days are no unit", "1d", REFUSED},
+    {"us are no unit", "1us", REFUSED},
+    {"two dots", "1.5.5", REFUSED},
+    {"a comma", "1,5", REFUSED},
+    {"junk behind the unit", "5s!", REFUSED},
+    {"word", "soon", REFUSED},
+};
+
+static void duration(void **state)
+{
+    const struct duration_row *row = *state;
+    struct err err = ERR_INIT;
+    int64_t ns = UNTOUCHED;
+    int rc = config_parse_duration(row->text, &ns, &err);
+
+    if (row->ns == REFUSED) {
+        assert_int_equal(rc, -1);
+        assert_err(&err, ERR_USAGE, row->text);
+        assert_int_equal(ns, UNTOUCHED);
+    } else {
+        assert_int_equal(rc, 0);
+        assert_int_equal(ns, row->ns);
+        assert_err_unset(&err);
+    }
+}
+
+/* What the grammar in the header leaves open may be refused; what is taken means what it says. */
+static const struct duration_row open_rows[] = {
+    {"exponent", "1e3", 1000 * CLOCK_S},
+    {"no digit before the dot", ".5", CLOCK_S / 2},
+    {"no digit behind the dot", "5.", 5 * CLOCK_S},
+    {"plus", "+5", 5 * CLOCK_S},
+};
+
+static void refused_or_right(void **state)
+{
+    const struct duration_row *row = *state;
+    struct err err = ERR_INIT;
+    int64_t ns = UNTOUCHED;
+
+    if (config_parse_duration(row->text, &ns, &err) == 0)
+        assert_int_equal(ns, row->ns);
+    else
+        assert_err(&err, ERR_USAGE, row->text);
+}
+
+/* A locale that writes 1,5, made for this test where the machine has none. */
+static bool comma_locale(char folder[FD_PATH_MAX])
+{
+    char command[3 * FD_PATH_MAX];
+
+    fd_temp_path(folder, "de_DE.UTF-8");
+    if (setlocale(LC_ALL, "de_DE.UTF-8"))
+        return true;
+    (void)snprintf(command, sizeof(command), "localedef -i de_DE -f UTF-8 %s >/dev/null 2>&1",
+                   folder);
+    if (system(command) != 0)
+        return false;
+    char *parent = strdup(folder);
+    assert_non_null(parent);
+    *strrchr(parent, '/') = '\0';
+    (void)setenv("LOCPATH", parent, 1);
+    free(parent);
+    return setlocale(LC_ALL, "de_DE.UTF-8") != NULL;
+}
+
+static void locale_changes_nothing(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+    char folder[FD_PATH_MAX];
+    char command[2 * FD_PATH_MAX];
+    int64_t ns = 0;
+    bool have = comma_locale(folder);
+
+    (void)snprintf(command, sizeof(command), "rm -rf %s", folder);
+    assert_int_equal(system(command), 0);
+    fd_temp_remove(folder);
+    if (!have)
+        unit_skip("no de_DE locale, and localedef cannot make one (Debian: locales)");
+    assert_string_equal(localeconv()->decimal_point, ",");
+
+    int rc = config_parse_duration("1.5", &ns, &err);
+    int rc_comma = config_parse_duration("1,5", &ns, &err);
+    (void)setlocale(LC_ALL, "C");
+    assert_int_equal(rc, 0);
+    assert_int_equal(ns, 3 * CLOCK_S / 2);
+    assert_int_equal(rc_comma, -1);
+    assert_err(&err, ERR_USAGE, "1,5");
+}
+
+static void defaults(void **state)
+{
+    (void)state;
+    struct config config;
+
+    memset(&config, 0xff, sizeof(config));
+    config_init(&config);
+    assert_int_equal(config.family, AF_UNSPEC);
+    assert_int_equal(config.timeout_ns, 60 * CLOCK_S);
+    assert_false(config.fdpass);
+    assert_false(config.quiet);
+    assert_int_equal(config.verbosity, 0);
+}
+
+int main(void)
+{
+    static struct unit unit;
+    UNIT_ROWS(&unit, duration, duration_rows);
+    UNIT_ROWS(&unit, refused_or_right, open_rows);
+    UNIT_TEST(&unit, locale_changes_nothing);
+    UNIT_TEST(&unit, defaults);
+    return unit_run(&unit, "duration");
+}
