@@ -26,7 +26,7 @@ static const struct duration_row {
     {"fraction", "1.5", 3 * CLOCK_S / 2},
     {"a tenth, exactly", "0.1", CLOCK_S / 10},
     {"three tenths, exactly", "0.3", 3 * CLOCK_S / 10},
-    {"a nanosecond", "0.000000001", 1},
+    {"a microsecond", "0.000001", 1000},
     {"leading zeros", "0005", 5 * CLOCK_S},
     {"ms", "300ms", 300 * CLOCK_MS},
     {"one ms", "1ms", CLOCK_MS},
@@ -106,6 +106,7 @@ static const struct duration_row open_rows[] = {
     {"exponent", "1e3", 1000 * CLOCK_S},
     {"no digit before the dot", ".5", CLOCK_S / 2},
     {"no digit behind the dot", "5.", 5 * CLOCK_S},
+    {"a nanosecond", "0.000000001", 1},
     {"plus", "+5", 5 * CLOCK_S},
 };
 
