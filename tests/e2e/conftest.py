@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""The end-to-end tests: the stile that was built, as its users see it, against real and rude peers.
+
+    make e2e                            # or: STILE=build/stile python3 -m pytest tests/e2e
+    STILE          the program; STILE_PORTABLE, STILE_SAN: how it was built
+
+Rules of the house: no fixed sleeps, every wait polls for a fact and has a limit (harness.until); every
+server listens on a free port of loopback or in a room of its own (room.py); what a test starts it takes
+away again, and a test that leaves a stile running fails."""
+import os
+import pathlib
+import shutil
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.dont_write_bytecode = True
+
+import harness  # noqa: E402
+import room as rooms  # noqa: E402
+import sshd as sshds  # noqa: E402
+from peers import LIMIT, tcp  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory):
+    """A copy of stile of this run's own: a rebuild does not disturb it, and its path in /proc tells
+    our processes from those of others."""
+    source = pathlib.Path(os.environ.get("STILE") or harness.ROOT / "build/stile")
+    if not source.is_file():
+        pytest.exit(f"there is no {source}: run make first", returncode=2)
+    copy = tmp_path_factory.mktemp("bin") / "stile"
+    shutil.copy(source, copy)
+    yield copy
+    assert not harness.processes_of(copy), "the tests have left a stile running"
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory):
+    """Where sanitizers write, also those of a stile whose stderr nobody sees."""
+    return tmp_path_factory.mktemp("sanitizer")
+
+
+@pytest.fixture(scope="session")
+def env(program, reports):
+    env = {key: value for key, value in os.environ.items() if not key.startswith("LC_")}
+    env.update(PATH=f"{program.parent}:{env['PATH']}:/usr/sbin:/sbin", LANG="C", SHELL="/bin/sh",
+               ASAN_OPTIONS=f"exitcode=99:log_path={reports}/san",
+               UBSAN_OPTIONS=f"exitcode=99:print_stacktrace=1:log_path={reports}/san")
+    for name in ("SSH_AUTH_SOCK", "DISPLAY", "RES_OPTIONS", "LOCALDOMAIN", "HOSTALIASES"):
+        env.pop(name, None)
+    return env
+
+
+@pytest.fixture(autouse=True)
+def stile(program, env, reports):
+    """Runs stile, and after the test sees to it that none is left and no sanitizer had a word."""
+    def too_long(*_):
+        raise TimeoutError("the test takes too long")
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(4 * LIMIT)
+    runner = harness.Runner(program, env)
+    yield runner
+    runner.release()
+    try:
+        runner.gone("after the test")
+    finally:
+        for pid in runner.pids():
+            os.kill(pid, signal.SIGKILL)
+        signal.alarm(0)
+    found = sorted(reports.iterdir())
+    words = [path.read_text() for path in found]
+    for path in found:
+        path.unlink()
+    assert not words, f"a sanitizer reports:\n{words[0]}"
+
+
+def factory(kind):
+    """A fixture that makes any number of `kind` and closes them after the test."""
+    @pytest.fixture
+    def make():
+        made = []
+
+        def maker(*args, **options):
+            made.append(kind(*args, **options))
+            return made[-1]
+        yield maker
+        for one in reversed(made):
+            one.close()
+        for one in made:
+            assert not getattr(one, "errors", None), f"the peer's script failed: {one.errors}"
+    return make
+
+
+listen = factory(tcp.Listener)
+serve = factory(tcp.Server)
+black_hole = factory(tcp.BlackHole)
+
+
+@pytest.fixture
+def room(tmp_path):
+    folder = tmp_path / "room"
+    folder.mkdir()
+    try:
+        made = rooms.Room(folder)
+    except rooms.NoRoom as why:
+        pytest.skip(str(why))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory):
+    server = sshds.Sshd(tmp_path_factory.mktemp("sshd"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def ipv6():
+    if not sshds.has_ipv6():
+        pytest.skip("this machine has no IPv6 loopback")
