@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# demo.sh STILE: logs in with the real ssh through this stile, to an sshd that exists for as long as this runs.
-# Every command is shown as it could be typed, with what came back. Fails when one does not do what it should.
+# demo.sh STILE: logs in with the real ssh through this stile, to an sshd that lives as long as this.
+# Every command is shown as it could be typed, with what came back. Fails when one does not do what
+# it should.
 set -u
 
 if [ $# -ne 1 ] || ! [ -x "$1" ]; then
@@ -35,7 +36,7 @@ trap 'tidy; exit 143' TERM
 
 # --- the server ----------------------------------------------------------------------------------
 
-# With UsePAM no, sshd turns away an account whose password is locked, as root's is on many machines.
+# With UsePAM no, sshd turns away an account whose password is locked, as root's often is.
 use_pam()
 {
     case $(getent shadow "$(id -un)" 2>/dev/null) in
@@ -132,7 +133,7 @@ title()
     printf '\n# %s\n' "$name"
 }
 
-# Shows a command, runs it, shows what came back. Leaves that in $dir/out and the exit status in $status.
+# Shows a command, runs it, shows what came back. Leaves that in $dir/out, the exit status in $status.
 run()
 {
     printf '$ %s\n' "$1"
@@ -213,7 +214,8 @@ refused()
 
 write_files && make_privsep_dir && start_sshd && write_client_files || exit 1
 
-echo "$(stile --version), $(command ssh -V 2>&1 | sed 's/,.*//'), and an sshd of our own on port $port"
+ssh_version=$(ssh -V 2>&1)
+echo "$(stile --version), ${ssh_version%%,*}, and an sshd of our own on port $port"
 echo 'that only this demo can log in to. It ends with the demo.'
 
 for step in by_name by_address copy_file pass_descriptor trace refused; do

@@ -33,8 +33,8 @@ units_of()
     done
 }
 
-# Asked by every package's scripts before they start a service; 101 is no. A machine that has a policy
-# of its own keeps it.
+# Asked by every package's scripts before they start a service; 101 is no. A machine that has a
+# policy of its own keeps it.
 deny_units()
 {
     if [ -e $POLICY ] || [ -L $POLICY ]; then
