@@ -22,7 +22,7 @@ failed=
 
 tidy()
 {
-    trap - EXIT HUP INT TERM
+    trap - EXIT
     if [ -n "$sshd_pid" ]; then
         kill "$sshd_pid" 2>/dev/null
         wait "$sshd_pid" 2>/dev/null
@@ -32,6 +32,8 @@ tidy()
 trap tidy EXIT
 trap 'tidy; exit 129' HUP
 trap 'tidy; exit 130' INT
+trap 'tidy; exit 131' QUIT
+trap 'tidy; exit 141' PIPE
 trap 'tidy; exit 143' TERM
 
 # --- the server ----------------------------------------------------------------------------------

@@ -85,6 +85,8 @@ install_locked()
     trap tidy EXIT
     trap 'exit 129' HUP
     trap 'exit 130' INT
+    trap 'exit 131' QUIT
+    trap 'exit 141' PIPE
     trap 'exit 143' TERM
 
     units=$(units_of "$@")
