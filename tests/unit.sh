@@ -31,6 +31,8 @@ for binary in "$@"; do
         good=$(grep -c '^\[       OK \]' "$out")
     fi
     bad=$(summary FAILED)
+    # A test whose end was not in order, a descriptor left open say, is in no summary.
+    bad=$((bad + $(grep -c '^\[  ERROR   \] [^-]' "$out")))
     left=$(summary SKIPPED)
     why=
     if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
 #include <locale.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "config/config.h"
 #include "core/clock.h"
 #include "tests/unit/fake_fd.h"
 #include "tests/unit/fake_unit.h"
+
+extern char **environ;
 
 #define REFUSED INT64_C(0)
 #define UNTOUCHED INT64_C(-4711)
@@ -122,23 +128,38 @@ static void refused_or_right(void **state)
         assert_err(&err, ERR_USAGE, row->text);
 }
 
-/* A locale that writes 1,5, made for this test where the machine has none. */
-static bool comma_locale(char folder[FD_PATH_MAX])
+/* Runs a program by its name, without its output. Its exit status; 127 when there is none. */
+static int run(const char *const argv[])
 {
-    char command[3 * FD_PATH_MAX];
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    int status = 0;
+    int fd;
 
-    fd_temp_path(folder, "de_DE.UTF-8");
+    assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
+    for (fd = 1; fd <= 2; fd++)
+        assert_int_equal(posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_WRONLY, 0),
+                         0);
+    int rc = posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv, environ);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    if (rc != 0)
+        return 127;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+/* Switches to a locale that writes 1,5; one is made in `folder` where the machine has none. */
+static bool comma_locale(const char *folder)
+{
+    char path[2 * FD_PATH_MAX];
+    const char *const make[] = {"localedef", "-i", "de_DE", "-f", "UTF-8", path, NULL};
+
     if (setlocale(LC_ALL, "de_DE.UTF-8"))
         return true;
-    (void)snprintf(command, sizeof(command), "localedef -i de_DE -f UTF-8 %s >/dev/null 2>&1",
-                   folder);
-    if (system(command) != 0)
+    (void)snprintf(path, sizeof(path), "%s/de_DE.UTF-8", folder);
+    if (run(make) != 0)
         return false;
-    char *parent = strdup(folder);
-    assert_non_null(parent);
-    *strrchr(parent, '/') = '\0';
-    (void)setenv("LOCPATH", parent, 1);
-    free(parent);
+    assert_int_equal(setenv("LOCPATH", folder, 1), 0);
     return setlocale(LC_ALL, "de_DE.UTF-8") != NULL;
 }
 
@@ -146,14 +167,13 @@ static void locale_changes_nothing(void **state)
 {
     (void)state;
     struct err err = ERR_INIT;
-    char folder[FD_PATH_MAX];
-    char command[2 * FD_PATH_MAX];
+    char folder[] = "/tmp/stile-unit-XXXXXX";
+    const char *const clean[] = {"rm", "-rf", folder, NULL};
     int64_t ns = 0;
-    bool have = comma_locale(folder);
 
-    (void)snprintf(command, sizeof(command), "rm -rf %s", folder);
-    assert_int_equal(system(command), 0);
-    fd_temp_remove(folder);
+    assert_non_null(mkdtemp(folder));
+    bool have = comma_locale(folder);
+    assert_int_equal(run(clean), 0);
     if (!have)
         unit_skip("no de_DE locale, and localedef cannot make one (Debian: locales)");
     assert_string_equal(localeconv()->decimal_point, ",");

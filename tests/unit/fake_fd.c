@@ -67,6 +67,14 @@ void fd_socketpair(int ends[2])
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 }
 
+/* The kernel would let them grow to many MB before a writer is stopped. */
+static void keep_buffers_small(int sock)
+{
+    static const int size = 65536;
+    assert_int_equal(setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+    assert_int_equal(setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+}
+
 void fd_tcp_pair(int ends[2])
 {
     uint16_t port = 0;
@@ -75,8 +83,10 @@ void fd_tcp_pair(int ends[2])
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 
     assert_true(listener >= 0);
+    keep_buffers_small(listener);
     ends[0] = socket(AF_INET, SOCK_STREAM, 0);
     assert_true(ends[0] >= 0);
+    keep_buffers_small(ends[0]);
     assert_int_equal(connect(ends[0], (const struct sockaddr *)&to, sizeof(to)), 0);
     ends[1] = accept(listener, NULL, NULL);
     assert_true(ends[1] >= 0);
