@@ -18,9 +18,9 @@ int clock_poll_ms(int64_t until_ns)
     if (until_ns == CLOCK_NEVER)
         return -1;
 
-    int64_t left_ns = until_ns - clock_ns();
-    if (left_ns <= 0)
+    int64_t now_ns = clock_ns();
+    if (until_ns <= now_ns)
         return 0;
-    int64_t left_ms = (left_ns - 1) / CLOCK_MS + 1;
+    int64_t left_ms = (until_ns - now_ns - 1) / CLOCK_MS + 1;
     return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "core/os.h"
@@ -56,19 +55,6 @@ static void flow_fail_sink(struct flow *flow, int error)
     flow->error[FLOW_SINK] = error;
     flow->sink_gone = error == EPIPE || error == ECONNRESET;
     flow->state = FLOW_DONE;
-}
-
-/* The sink went away with nothing left to deliver, which is no failure unless it threw away what it had been
- * given: a socket then has an error pending. */
-static void flow_lose_sink(struct flow *flow)
-{
-    int error = 0;
-    socklen_t size = sizeof(error);
-
-    if (getsockopt(flow->sink->wfd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
-        error = 0;
-    flow_fail_sink(flow, error);
-    flow->sink_gone = true;
 }
 
 /* sshd holds small packets back until we acknowledge, before it sets TCP_NODELAY for a session; so the
@@ -243,8 +229,11 @@ void flow_polled(struct flow *flow, const struct pollfd pfd[FLOW_SIDES])
         flow->ready[FLOW_SOURCE] = true;
     if (!pfd[FLOW_SINK].revents)
         return;
-    if (!flow->ready[FLOW_SINK])
+    if (!flow->ready[FLOW_SINK]) {
         flow->ready[FLOW_SINK] = true;
-    else if (!flow_may_write(flow))
-        flow_lose_sink(flow);
+    } else if (!flow_may_write(flow)) {
+        /* Only watched, with nothing to deliver: that it has gone is no failure by itself. */
+        flow->sink_gone = true;
+        flow->state = FLOW_DONE;
+    }
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "core/flow.h"
 
@@ -47,6 +48,18 @@ static int relay_sleep(struct relay *relay)
     return 0;
 }
 
+/* A remote that goes away has not read all that it was given, if its socket still has an error that no
+ * read or write has reported. */
+static int late_error(const struct flow *up)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+
+    if (up->sink_gone && getsockopt(up->sink->wfd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
+        return 0;
+    return error;
+}
+
 static enum relay_end relay_verdict(const struct relay *relay, struct err *err)
 {
     /* In the order of what a person should hear of first. */
@@ -56,6 +69,7 @@ static enum relay_end relay_verdict(const struct relay *relay, struct err *err)
     } failures[] = {
         {relay->down.error[FLOW_SOURCE], "receiving"},
         {relay->up.error[FLOW_SINK], "sending"},
+        {late_error(&relay->up), "sending"},
         {relay->up.error[FLOW_SOURCE], "reading our input"},
         {relay->down.error[FLOW_SINK], "writing our output"},
     };

@@ -35,6 +35,16 @@ void names_init(struct names *names)
     memset(names->pending, 0, sizeof(names->pending));
 }
 
+static bool same_address(const struct address *a, const struct address *b)
+{
+    if (a->sa.any.sa_family == AF_INET)
+        return a->sa.v4.sin_addr.s_addr == b->sa.v4.sin_addr.s_addr &&
+               a->sa.v4.sin_port == b->sa.v4.sin_port;
+    return memcmp(&a->sa.v6.sin6_addr, &b->sa.v6.sin6_addr, sizeof(a->sa.v6.sin6_addr)) == 0 &&
+           a->sa.v6.sin6_port == b->sa.v6.sin6_port &&
+           a->sa.v6.sin6_scope_id == b->sa.v6.sin6_scope_id;
+}
+
 void names_add(struct names *names, const struct sockaddr *sa, socklen_t len)
 {
     struct address address;
@@ -44,15 +54,12 @@ void names_add(struct names *names, const struct sockaddr *sa, socklen_t len)
     if ((sa->sa_family != AF_INET6 && sa->sa_family != AF_INET) || len < wanted ||
         names->count[family] == NAMES_MAX)
         return;
-    memset(&address, 0, sizeof(address));
     memcpy(&address.sa, sa, wanted);
     address.len = wanted;
 
     struct address *found = names->found[family];
-    size_t count = names->count[family];
-    for (size_t i = 0; i < count; i++)
-        if (memcmp(&found[i].sa, &address.sa, wanted) == 0)
+    for (size_t i = 0; i < names->count[family]; i++)
+        if (same_address(&found[i], &address))
             return;
-    found[count] = address;
-    names->count[family]++;
+    found[names->count[family]++] = address;
 }
