@@ -24,6 +24,14 @@ import sshd as sshds  # noqa: E402
 from peers import LIMIT, tcp  # noqa: E402
 
 
+def pytest_configure(config):
+    for warning in (
+            "ignore:the imp module is deprecated:DeprecationWarning",  # Fabric's
+            # paramiko sends SIGTERM to a ProxyCommand that has ended already, in a thread.
+            "ignore:Exception in thread:pytest.PytestUnhandledThreadExceptionWarning"):
+        config.addinivalue_line("filterwarnings", warning)
+
+
 @pytest.fixture(scope="session")
 def program(tmp_path_factory):
     """A copy of stile of this run's own: a rebuild does not disturb it, and its path in /proc tells

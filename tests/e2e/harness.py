@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PIPE = subprocess.PIPE
 NULL = subprocess.DEVNULL
 TRACE = re.compile(r"^stile: \+\d+\.\d{6} [a-z]+: .*$")
-ENDED = re.compile(r"relay: ended: (\d+) bytes up, (\d+) bytes down, (\d+) wake-ups$", re.M)
+ENDED = re.compile(r" relay: ended: (\d+) bytes up, (\d+) bytes down, (\d+) wake-ups$")
 
 Result = collections.namedtuple("Result", "code out err")
 Ended = collections.namedtuple("Ended", "up down wakeups")
@@ -126,22 +126,23 @@ def memory_kib(pid):
 
 
 def activity(pid):
-    """Numbers that stay the same exactly as long as the process sleeps."""
+    """What stays the same exactly as long as the process sleeps: state, CPU time, switches."""
     with open(f"/proc/{pid}/stat") as stat:
-        utime, stime = stat.read().rsplit(")", 1)[1].split()[11:13]
-    return (utime, stime, status(pid, "voluntary_ctxt_switches"),
+        fields = stat.read().rsplit(")", 1)[1].split()
+    assert fields[0] != "Z", "the process has ended"
+    return (fields[0], fields[11], fields[12], status(pid, "voluntary_ctxt_switches"),
             status(pid, "nonvoluntary_ctxt_switches"))
 
 
 def settles(pid, what, window=0.2):
-    """Waits until the process did nothing at all for a while. One that spins, or wakes up by a timer
+    """Waits until the process slept for a while without a break. One that spins, or wakes up by a timer
     more often than that, never does."""
     seen, since = None, 0
 
     def asleep():
         nonlocal seen, since
         now = activity(pid)
-        if now != seen:
+        if now != seen or now[0] != "S":
             seen, since = now, time.monotonic()
         return time.monotonic() - since >= window
     until(asleep, f"stile sleeps: {what}", limit=10)
@@ -192,10 +193,10 @@ class Running:
         return [line for line in self.err().splitlines() if not TRACE.match(line)]
 
     def ended(self):
-        """What the last line of the trace says."""
-        last = self.err().splitlines()[-1]
+        """What the last line of the trace says; a message may follow it."""
+        last = [line for line in self.err().splitlines() if TRACE.match(line)][-1]
         found = ENDED.search(last)
-        assert found and TRACE.match(last), f"no summary of the relay at the end of {self.err()!r}"
+        assert found, f"the trace does not end with the relay's summary: {self.err()!r}"
         return Ended(*map(int, found.groups()))
 
     def finish(self, input=b"", limit=LIMIT):
@@ -231,7 +232,7 @@ class Runner:
 
     def spawn(self, argv, **options):
         options.setdefault("env", self.env)
-        running = Running([os.fspath(word) for word in argv], **options)
+        running = Running([word if isinstance(word, bytes) else str(word) for word in argv], **options)
         self.started.append(running)
         return running
 

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from ends import INPUTS, OUTPUTS, carry
-from harness import PIPE, Task, differ, drain, payload, pour, take
+from harness import PIPE, Task, differ, drain, payload, pour, settles, take
 from peers.tcp import CHUNK, echo, read_all
 
 MB = 1 << 20
@@ -171,6 +171,34 @@ def test_bytes_that_dribble_one_at_a_time_arrive_both_ways(stile, serve, into):
             assert os.read(read, 16) == bytes([byte])
         ours.shutdown(socket.SHUT_WR)
         assert running.finish().code == 0
+
+
+def blocking_modes(*fds):
+    return [os.get_blocking(fd) for fd in fds]
+
+
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "nonblocking"])
+@pytest.mark.parametrize("out", ["pipe", "socket", "terminal"])
+@pytest.mark.parametrize("into", ["pipe", "socket", "terminal"])
+def test_the_mode_of_descriptors_that_others_share_is_left_alone(stile, serve, tmp_path, into, out, blocking):
+    """stile works with either, and whoever else holds them never sees a change."""
+    server = serve(echo)
+    source, sink = INPUTS[into](tmp_path), OUTPUTS[out](tmp_path)
+    for fd in (source.child, sink.child):
+        os.set_blocking(fd, blocking)
+    running = stile.start(*server.address, stdin=source.child, stdout=sink.child)
+    os.write(source.ours, b"first line\n")
+    assert take(sink.ours, 11) == b"first line\n"
+    assert blocking_modes(source.child, sink.child) == [blocking, blocking]
+    settles(running.pid, "idle")
+    source.feed(b"" if into != "terminal" else b"last line\n")
+    os.close(sink.child)
+    assert drain(sink.ours) == (b"" if into != "terminal" else b"last line\n")
+    assert running.wait() == 0
+    assert blocking_modes(source.child) == [blocking]
+    os.close(source.child)
+    source.close()
+    sink.close()
 
 
 def test_the_peers_first_words_arrive_though_they_came_with_the_connection(stile, serve):

@@ -1,55 +1,24 @@
 # SPDX-License-Identifier: MIT
 """The doors: who ends first, in which direction, in order or not, and what stile says of it."""
+import os
 import re
 import socket
 
 import pytest
 
 from harness import NULL, Task, differ, drain, payload, pour, settles, take, until
+from line import KINDS, Line
 from peers.tcp import read_all, read_exactly, reset, unacknowledged
 
 MB = 1 << 20
 
 
-class Ends:
-    """Pipes or one socket for stdin and stdout, so that each rule is tested on both."""
-
-    def __init__(self, stile, address, kind, *options):
-        self.ours = None
-        if kind == "socket":
-            self.ours, theirs = socket.socketpair()
-            self.running = stile.start(*options, *address, stdin=theirs, stdout=theirs)
-            theirs.close()
-            self.write = self.read = self.ours.fileno()
-        else:
-            self.running = stile.start(*options, *address)
-            self.write = self.running.stdin.fileno()
-            self.read = self.running.stdout.fileno()
-
-    def end_input(self):
-        if self.ours:
-            self.ours.shutdown(socket.SHUT_WR)
-        else:
-            self.running.stdin.close()
-
-    def stop_reading(self):
-        """The reader of stdout goes away. A socket cannot say so without ending stdin too."""
-        if self.ours:
-            self.ours.close()
-        else:
-            self.running.stdout.close()
-
-    def close(self):
-        if self.ours:
-            self.ours.close()
-
-
-@pytest.fixture(params=["pipe", "socket"])
+@pytest.fixture(params=KINDS)
 def ends(stile, request):
     made = []
 
     def make(address, *options):
-        made.append(Ends(stile, address, request.param, *options))
+        made.append(Line(stile, address, request.param, *options))
         return made[-1]
     yield make
     for one in made:
@@ -134,23 +103,37 @@ def broken(end):
 def test_a_reset_while_nothing_flows_ends_stile(ends, listen):
     listener = listen()
     end = ends(listener.address)
-    reset(listener.accept())
+    conn = listener.accept()
+    settles(end.running.pid, "idle")  # a reset before that is a failure to connect
+    reset(conn)
     assert drain(end.read) == b""
     broken(end)
 
 
-def test_what_came_before_a_reset_is_delivered(ends, listen):
-    """The reader is slow, so most of it still lies in the kernel when the reset comes."""
+@pytest.mark.parametrize("size", [1, 65537, 300_000])
+def test_what_came_before_a_reset_is_delivered(ends, listen, size):
     listener = listen()
     end = ends(listener.address)
     conn = listener.accept()
-    sent = payload(300_000)
-    conn.sendall(sent)
-    until(lambda: unacknowledged(conn) == 0, "the other kernel has got all")
-    settles(end.running.pid, "its stdout is full")
+    settles(end.running.pid, "idle")
+    conn.sendall(payload(size))
+    until(lambda: unacknowledged(conn) == 0, "our kernel has all of it")
+    reset(conn)
+    assert differ(drain(end.read), payload(size)) is None
+    broken(end)
+
+
+def test_what_came_before_a_reset_is_delivered_to_a_slow_reader(ends, listen):
+    """Most of it still lies in the kernel when the reset comes, and stile sleeps until there is room."""
+    listener = listen()
+    end = ends(listener.address)
+    conn = listener.accept()
+    arrived = end.fill(conn.fileno(), payload(MB)) - unacknowledged(conn)
     reset(conn)
     settles(end.running.pid, "its stdout is full, the peer is gone")
-    assert differ(drain(end.read), sent) is None
+    got = drain(end.read)
+    assert len(got) >= arrived
+    assert differ(got, (payload(MB) * (len(got) // MB + 1))[:len(got)]) is None
     broken(end)
 
 
@@ -189,6 +172,23 @@ def test_a_peer_that_closed_and_refuses_what_we_send_is_a_broken_stream(ends, li
     writer.done()
 
 
+def test_urgent_data_holds_nothing_up(ends, listen):
+    """The urgent byte (tcp(7)) is a byte of the stream like any other."""
+    listener = listen()
+    end = ends(listener.address)
+    conn = listener.accept()
+    conn.sendall(b"before")
+    assert take(end.read, 6) == b"before"
+    conn.send(b"!", socket.MSG_OOB)
+    assert take(end.read, 1) == b"!"
+    settles(end.running.pid, "only urgent data was there")
+    conn.sendall(payload(MB))
+    conn.close()
+    assert differ(drain(end.read), payload(MB)) is None
+    end.end_input()
+    assert end.running.wait() == 0
+
+
 # --- the reader of stdout goes -------------------------------------------------------------------------
 
 
@@ -223,17 +223,19 @@ def test_when_the_reader_of_stdout_goes_while_bytes_flow_stile_goes(ends, serve)
     assert server.result() == "cut"
 
 
-def test_when_the_reader_of_stdout_goes_during_an_upload_stile_goes(stile, listen):
+def test_when_the_reader_of_stdout_goes_during_an_upload_stile_goes(ends, listen):
     """The peer does not read, so stdin is not looked at either."""
     listener = listen()
-    running = stile.start(*listener.address)
+    end = ends(listener.address)
     listener.accept()
-    writer = Task(pour, running.stdin.fileno(), payload(20 * MB))
-    settles(running.pid, "the peer's window is full")
-    running.stdout.close()
-    assert running.wait() == 1
-    assert running.err() == ""
-    assert writer.done() < 20 * MB
+    writer = Task(pour, os.dup(end.write), payload(64 * MB))
+    settles(end.running.pid, "the peer's window is full")
+    if end.kind == "one_socket":
+        end.into.shutdown(socket.SHUT_RDWR)
+    else:
+        end.stop_reading()
+    reader_gone(end)
+    assert writer.done() < 64 * MB
 
 
 def test_when_the_reader_of_stdout_goes_before_the_connection_is_up_stile_goes(ends, black_hole):

@@ -273,6 +273,13 @@ def test_an_answer_with_a_strange_name_in_it_does_no_harm(dial, name_server):
     one_line(result, result.code)
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "x." * 127, "a..b", ".", "..", "caf\u00e9", "\u202eevil", "%",
+                                  "'", "a;b", "$(id)"], ids=lambda name: ascii(name)[:12])
+def test_a_name_that_no_name_server_could_know_does_no_harm(dial, name_server, name):
+    name_server(Zone({}))
+    one_line(dial(name, "-w", "20"), 3)
+
+
 # --- resolv.conf -------------------------------------------------------------------------------------------
 
 SEARCH = "search first.example second.example\n"
@@ -382,6 +389,7 @@ MODULE = r"""
 #include <netdb.h>
 #include <nss.h>
 #include <string.h>
+#include <unistd.h>
 
 enum nss_status _nss_fence_gethostbyname2_r(const char *name, int family, struct hostent *host, char *buf,
                                             size_t size, int *error, int *h_error);
@@ -390,6 +398,8 @@ enum nss_status _nss_fence_gethostbyname2_r(const char *name, int family, struct
                                             size_t size, int *error, int *h_error)
 {
     struct { char *addresses[2]; char *aliases[1]; char address[4]; char name[64]; } *room = (void *)buf;
+    while (strcmp(name, "stuck.fence") == 0)
+        pause();
     if (family != AF_INET || strcmp(name, "only-here.fence") != 0 || size < sizeof(*room)) {
         *error = ENOENT;
         *h_error = HOST_NOT_FOUND;
@@ -427,3 +437,11 @@ def test_a_module_of_the_c_library_that_does_not_know_a_name_is_believed(stile, 
     result = stile.run("nosuch.fence", str(PORT), before=town.before, env=module)
     one_line(result, 3)
     assert result.err.startswith("stile: name: nosuch.fence: ")
+
+
+def test_a_module_of_the_c_library_that_never_answers_is_given_up_in_time(stile, town, name_server, module):
+    name_server(Zone({}))
+    town.etc("nsswitch.conf", "hosts: files dns fence\n")
+    result = stile.run("-w", "1", "stuck.fence", str(PORT), before=town.before, env=module)
+    one_line(result, 7)
+    assert result.err.startswith("stile: name: stuck.fence: ")

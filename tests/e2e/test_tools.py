@@ -80,14 +80,23 @@ def test_paramiko_uses_it_as_proxycommand(stile, sshd, paths):
     stile.gone("paramiko has closed the connection")
 
 
-def test_fabric_uses_it_as_gateway(stile, sshd, paths):
-    config = fabric.Config(overrides={"load_ssh_configs": False})
-    options = {"key_filename": str(sshd.folder / "user_key"), "allow_agent": False,
-               "look_for_keys": False}
-    with fabric.Connection("127.0.0.1", sshd.user, sshd.port, gateway="stile %h %p", config=config,
-                           connect_kwargs=options) as connection:
+def run_by_fabric(sshd, config, **options):
+    options["connect_kwargs"] = {"key_filename": [str(sshd.folder / "user_key")], "allow_agent": False,
+                                 "look_for_keys": False}
+    with fabric.Connection("127.0.0.1", config=config, **options) as connection:
         result = connection.run("echo hello; exit 3", hide=True, warn=True, in_stream=False)
-        assert (result.stdout, result.exited) == ("hello\n", 3)
+    assert (result.stdout, result.exited) == ("hello\n", 3)
+
+
+def test_fabric_uses_it_as_gateway(stile, sshd, paths):
+    """Fabric expands %p from an empty ssh_config, so that it is always 22 there."""
+    config = fabric.Config(overrides={"load_ssh_configs": False})
+    run_by_fabric(sshd, config, user=sshd.user, port=sshd.port, gateway=f"stile %h {sshd.port}")
+    stile.gone("fabric has closed the connection")
+
+
+def test_fabric_uses_it_as_proxycommand_of_ssh_config(stile, sshd, paths):
+    run_by_fabric(sshd, fabric.Config(runtime_ssh_path=str(sshd.config)))
     stile.gone("fabric has closed the connection")
 
 

@@ -14,7 +14,7 @@ def question(packet):
     """The name, in lower case, and the type that a query asks for."""
     labels, at = [], 12
     while packet[at]:
-        labels.append(packet[at + 1:at + 1 + packet[at]].decode("ascii"))
+        labels.append(packet[at + 1:at + 1 + packet[at]].decode("latin-1"))
         at += 1 + packet[at]
     return ".".join(labels).lower(), struct.unpack_from("!H", packet, at + 1)[0]
 
