@@ -42,7 +42,7 @@ static const struct option_row rows[] = {
      option_true, 0},
     {'v', NULL, NULL, "show what happens, with times; twice for more", FIELD(config.verbosity),
      option_count, 0},
-    {'w', NULL, "time", "give up unless connected within this time (default 60s)",
+    {'w', NULL, "time", "the most that connecting may take (default 60s)",
      FIELD(config.timeout_ns), set_duration, 0},
     {0, "fdpass", NULL, "hand the socket to ssh and end (ProxyUseFdpass yes)",
      FIELD(config.fdpass), option_true, 0},
@@ -59,9 +59,9 @@ static void print_help(void)
                  "    ProxyCommand stile %%h %%p\n\n");
     options_help(rows, ROW_COUNT, stdout);
     (void)printf("\nA time is in seconds (30, 1.5) or has a unit (300ms, 90s, 2m, 1h).\n"
-                 "Exit status: 0 done, 1 stream broke, 2 usage, 3 name, 4 connect, 5 refused by a "
-                 "proxy,\n"
-                 "6 authentication, 7 out of time, 8 module missing. Manual: stile(1).\n");
+                 "Exit status: 0 done, 1 stream broke, 2 usage, 3 no such name, 4 no connection,\n"
+                 "5 refused by a proxy, 6 authentication, 7 out of time, 8 module missing.\n"
+                 "Manual: stile(1).\n");
 }
 
 /* Answers --help and --version. They stand alone: as a host name from a stranger they are refused, so
