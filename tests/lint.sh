@@ -85,10 +85,13 @@ with_clang_tidy()
     return $result
 }
 
+# cppcheck takes what a function returns for what it was given, so whoever dials a local target seems
+# to return a pointer to it. clang-tidy sees the true cases.
 with_cppcheck()
 {
     cppcheck --quiet --enable=warning,performance,portability --std=c11 --error-exitcode=1 \
-        --inline-suppr --suppress=missingIncludeSystem -I. "$@" 2>&1
+        --inline-suppr --suppress=missingIncludeSystem \
+        --suppress=returnDanglingLifetime -I. "$@" 2>&1
 }
 
 # A header that needs another one included first is a trap.
