@@ -255,6 +255,9 @@ class Runner:
     def gone(self, what):
         until(lambda: not self.pids(), f"no stile is left: {what}")
 
+    def errs(self):
+        return [running.err() for running in self.started]
+
     def release(self):
         for running in self.started:
             running.release()

@@ -94,7 +94,6 @@ def test_the_connection_is_made_for_ssh(stile, listen):
     port = listener.accept().getpeername()[1]
     options = stile.command("ss", "-tnoie", "sport", "=", f":{port}").out.decode()
     assert "timer:(keepalive" in options
-    running.release()
 
 
 # --- services and zones, in a room whose /etc and interfaces are ours ---------------------------------------
