@@ -226,17 +226,20 @@ static void hosts_ask(struct resolve *resolve)
     ares_destroy(channel);
 }
 
+/* The file, then the variable, which wins: resolv.conf(5). */
 static void resolv_conf_options(int *timeout_s, int *attempts)
 {
     char text[RESOLV_CONF_MAX + 1];
+    const char *words = getenv("RES_OPTIONS");
     FILE *file = fopen("/etc/resolv.conf", "re");
 
-    if (!file)
-        return;
-    size_t length = fread(text, 1, RESOLV_CONF_MAX, file);
-    (void)fclose(file);
-    text[length] = '\0';
-    search_options(text, timeout_s, attempts);
+    if (file) {
+        text[fread(text, 1, RESOLV_CONF_MAX, file)] = '\0';
+        (void)fclose(file);
+        search_options(text, timeout_s, attempts);
+    }
+    if (words)
+        search_option_words(words, timeout_s, attempts);
 }
 
 /* 0, or -1 when DNS cannot be asked at all. */

@@ -78,20 +78,24 @@ static int option_value(const char *word, const char *key, int max, int otherwis
     return value < 1 ? 1 : value > max ? max : (int)value;
 }
 
+static const char blank[] = " \t";
+
+void search_option_words(const char *words, int *timeout_s, int *attempts)
+{
+    words += strspn(words, blank);
+    while (*words && *words != '\n') {
+        *timeout_s = option_value(words, "timeout:", 30, *timeout_s);
+        *attempts = option_value(words, "attempts:", 5, *attempts);
+        words += strcspn(words, " \t\n");
+        words += strspn(words, blank);
+    }
+}
+
 void search_options(const char *text, int *timeout_s, int *attempts)
 {
-    static const char blank[] = " \t";
-
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
-        if (strncmp(line, "options", 7) != 0 || !line[7] || !strchr(blank, line[7]))
-            continue;
-        const char *word = line + 7 + strspn(line + 7, blank);
-        while (*word && *word != '\n') {
-            *timeout_s = option_value(word, "timeout:", 30, *timeout_s);
-            *attempts = option_value(word, "attempts:", 5, *attempts);
-            word += strcspn(word, " \t\n");
-            word += strspn(word, blank);
-        }
+        if (strncmp(line, "options", 7) == 0 && line[7] && strchr(blank, line[7]))
+            search_option_words(line + 7, timeout_s, attempts);
     }
 }

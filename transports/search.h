@@ -32,4 +32,7 @@ void search_release(struct search *search);
  */
 void search_options(const char *text, int *timeout_s, int *attempts);
 
+/* The same from one line of options, as the variable RES_OPTIONS holds it. */
+void search_option_words(const char *words, int *timeout_s, int *attempts);
+
 #endif
