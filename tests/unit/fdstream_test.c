@@ -9,90 +9,9 @@
 #include <unistd.h>
 
 #include "core/stream.h"
+#include "tests/unit/fake_ends.h"
 #include "tests/unit/fake_fd.h"
 #include "tests/unit/fake_unit.h"
-
-/* Ends of one kind: the stream gets inner[0] to read and inner[1] to write, the test holds the
- * others. */
-struct ends {
-    int inner[2];
-    int source; /* what is written here, the stream reads */
-    int sink;   /* what the stream writes arrives here */
-    bool one;   /* a socket: inner[0] == inner[1], source == sink */
-};
-
-static void one_socket(struct ends *ends, void (*make)(int pair[2]))
-{
-    int pair[2];
-    make(pair);
-    *ends = (struct ends){{pair[0], pair[0]}, pair[1], pair[1], true};
-}
-
-static void make_unix(struct ends *ends)
-{
-    one_socket(ends, fd_socketpair);
-}
-
-static void make_tcp(struct ends *ends)
-{
-    one_socket(ends, fd_tcp_pair);
-}
-
-static void make_pipes(struct ends *ends)
-{
-    int in[2];
-    int out[2];
-    fd_pipe(in);
-    fd_pipe(out);
-    *ends = (struct ends){{in[0], out[1]}, in[1], out[0], false};
-}
-
-/* How ssh starts a ProxyCommand with ProxyUseFdpass: one socket as stdin and stdout. */
-static void make_same_socket_twice(struct ends *ends)
-{
-    make_unix(ends);
-    ends->inner[1] = dup(ends->inner[0]);
-    assert_true(ends->inner[1] >= 0);
-}
-
-static void make_socket_and_pipe(struct ends *ends)
-{
-    int out[2];
-    make_unix(ends);
-    fd_pipe(out);
-    ends->inner[1] = out[1];
-    ends->sink = out[0];
-    ends->one = false;
-}
-
-static const struct kind {
-    const char *name;
-    void (*make)(struct ends *);
-} kinds[] = {
-    {"unix socket", make_unix},
-    {"TCP socket", make_tcp},
-    {"pipes", make_pipes},
-    {"the same socket twice", make_same_socket_twice},
-    {"socket to read, pipe to write", make_socket_and_pipe},
-};
-
-static struct stream *open_kind(const struct kind *kind, struct ends *ends)
-{
-    kind->make(ends);
-    struct stream *stream = stream_fd_new(ends->inner[0], ends->inner[1]);
-    assert_non_null(stream);
-    return stream;
-}
-
-static void close_all(struct stream *stream, struct ends *ends)
-{
-    stream_close(stream);
-    assert_false(fd_is_open(ends->inner[0]));
-    assert_false(fd_is_open(ends->inner[1]));
-    if (!ends->one)
-        fd_close(&ends->sink);
-    fd_close(&ends->source);
-}
 
 static void await(struct stream *stream, short want)
 {
@@ -139,7 +58,7 @@ static void shut(struct stream *stream)
 static void reads(void **state)
 {
     struct ends ends;
-    struct stream *stream = open_kind(*state, &ends);
+    struct stream *stream = ends_open(*state, &ends);
     char data[16];
 
     assert_int_equal(stream_read(stream, data, sizeof(data)), STREAM_AGAIN);
@@ -149,21 +68,18 @@ static void reads(void **state)
     assert_int_equal(read_waiting(stream, data, sizeof(data)), 3);
     assert_memory_equal(data, "llo", 3);
     assert_int_equal(stream_read(stream, data, sizeof(data)), STREAM_AGAIN);
-    close_all(stream, &ends);
+    ends_close(stream, &ends);
 }
 
 /* What arrived before the end is delivered before the end, and the end stays. */
 static void reads_the_end(void **state)
 {
     struct ends ends;
-    struct stream *stream = open_kind(*state, &ends);
+    struct stream *stream = ends_open(*state, &ends);
     char data[16];
 
     fd_put(ends.source, "last", 4);
-    if (ends.one)
-        assert_int_equal(shutdown(ends.source, SHUT_WR), 0);
-    else
-        fd_close(&ends.source);
+    ends_end_source(&ends);
     assert_int_equal(read_waiting(stream, data, sizeof(data)), 4);
     assert_memory_equal(data, "last", 4);
     assert_int_equal(read_waiting(stream, data, sizeof(data)), 0);
@@ -175,13 +91,13 @@ static void reads_the_end(void **state)
         fd_get(ends.sink, got, 4);
         assert_memory_equal(got, "more", 4);
     }
-    close_all(stream, &ends);
+    ends_close(stream, &ends);
 }
 
 static void writes_and_shuts(void **state)
 {
     struct ends ends;
-    struct stream *stream = open_kind(*state, &ends);
+    struct stream *stream = ends_open(*state, &ends);
     char data[4];
 
     write_all(stream, "hello ", 6);
@@ -195,7 +111,7 @@ static void writes_and_shuts(void **state)
     fd_put(ends.source, "echo", 4);
     assert_int_equal(read_waiting(stream, data, sizeof(data)), 4);
     assert_memory_equal(data, "echo", 4);
-    close_all(stream, &ends);
+    ends_close(stream, &ends);
 }
 
 /*
@@ -207,7 +123,7 @@ static void a_full_sink_never_blocks(void **state)
     static uint8_t data[4 << 20];
     static const size_t sizes[] = {1 << 20, 4096, PIPE_BUF + 1, PIPE_BUF, 100, 1};
     struct ends ends;
-    struct stream *stream = open_kind(*state, &ends);
+    struct stream *stream = ends_open(*state, &ends);
     size_t total = 0;
     uint8_t *got;
 
@@ -232,26 +148,23 @@ static void a_full_sink_never_blocks(void **state)
     /* There is room again, and it is told. */
     await(stream, POLLOUT);
     assert_true(stream_write(stream, "x", 1) == 1);
-    close_all(stream, &ends);
+    ends_close(stream, &ends);
 }
 
 static void the_reader_has_gone(void **state)
 {
     static const char data[1024];
     struct ends ends;
-    struct stream *stream = open_kind(*state, &ends);
+    struct stream *stream = ends_open(*state, &ends);
     ssize_t n = 0;
 
-    if (!ends.one && ends.source != ends.sink)
-        fd_close(&ends.source);
-    fd_close(&ends.sink);
-    ends.source = ends.sink = -1;
+    ends_drop_sink(&ends);
     /* TCP learns it from the answer to the first bytes. */
     for (int i = 0; i < 1000 && (n = stream_write(stream, data, sizeof(data))) > 0; i++)
         (void)poll(NULL, 0, 1);
     assert_int_equal(n, STREAM_FAIL);
     assert_true(errno == EPIPE || errno == ECONNRESET);
-    close_all(stream, &ends);
+    ends_close(stream, &ends);
 }
 
 static void reset_is_a_failure(void **state)
@@ -259,15 +172,14 @@ static void reset_is_a_failure(void **state)
     (void)state;
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
     struct ends ends;
-    struct stream *stream = open_kind(&kinds[1], &ends);
+    struct stream *stream = ends_open(&ends_kinds[ENDS_TCP], &ends);
     char data[8];
 
     assert_int_equal(setsockopt(ends.source, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
-    fd_close(&ends.source);
-    ends.sink = -1;
+    ends_drop_sink(&ends);
     assert_int_equal(read_waiting(stream, data, sizeof(data)), STREAM_FAIL);
     assert_int_equal(errno, ECONNRESET);
-    close_all(stream, &ends);
+    ends_close(stream, &ends);
 }
 
 /*
@@ -276,7 +188,7 @@ static void reset_is_a_failure(void **state)
  */
 static void inherited_flags_stay(void **state)
 {
-    const struct kind *kind = *state;
+    const struct ends_kind *kind = *state;
 
     for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
         struct ends ends;
@@ -302,7 +214,7 @@ static void inherited_flags_stay(void **state)
             assert_int_equal(fd_is_nonblocking(strangers[i]), nonblocking);
             fd_close(&strangers[i]);
         }
-        close_all(NULL, &ends);
+        ends_close(NULL, &ends);
     }
 }
 
@@ -311,7 +223,7 @@ static void socket_end_is_sent_though_a_copy_is_open(void **state)
 {
     (void)state;
     struct ends ends;
-    struct stream *stream = open_kind(&kinds[3], &ends);
+    struct stream *stream = ends_open(&ends_kinds[ENDS_SAME_TWICE], &ends);
     int copy = dup(ends.inner[1]);
 
     assert_true(copy >= 0);
@@ -322,7 +234,7 @@ static void socket_end_is_sent_though_a_copy_is_open(void **state)
     char data[16];
     assert_int_equal(read_waiting(stream, data, sizeof(data)), 10);
     fd_close(&copy);
-    close_all(stream, &ends);
+    ends_close(stream, &ends);
 }
 
 static void files(void **state)
@@ -382,7 +294,7 @@ static void append_to_a_shared_file(void **state)
 static void wait_names_the_right_descriptor(void **state)
 {
     struct ends ends;
-    struct stream *stream = open_kind(*state, &ends);
+    struct stream *stream = ends_open(*state, &ends);
     struct pollfd pfd = {.fd = -2};
 
     assert_int_equal(stream->rfd, ends.inner[0]);
@@ -398,22 +310,22 @@ static void wait_names_the_right_descriptor(void **state)
     assert_true(pfd.events & POLLOUT);
     assert_false(pfd.events & POLLIN);
     assert_true(fd_ready(pfd.fd, pfd.events));
-    close_all(stream, &ends);
+    ends_close(stream, &ends);
 }
 
 /* What is one bare socket may be handed on; nothing else may. */
 static void socket_of_a_stream(void **state)
 {
     (void)state;
-    static const bool bare[] = {true, true, false, false, false};
+    static const bool bare[ENDS_KINDS] = {[ENDS_UNIX] = true, [ENDS_TCP] = true};
 
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+    for (size_t i = 0; i < ENDS_KINDS; i++) {
         struct ends ends;
-        struct stream *stream = open_kind(&kinds[i], &ends);
-        if (i != 3)
+        struct stream *stream = ends_open(&ends_kinds[i], &ends);
+        if (i != ENDS_SAME_TWICE)
             assert_int_equal(stream_socket(stream), bare[i] ? ends.inner[0] : -1);
         assert_true(fd_is_open(ends.inner[0]));
-        close_all(stream, &ends);
+        ends_close(stream, &ends);
     }
 }
 
@@ -444,6 +356,17 @@ static void refuses_what_is_not_open(void **state)
     fd_close(&ends[1]);
 }
 
+static void close_closes_both(void **state)
+{
+    struct ends ends;
+    struct stream *stream = ends_open(*state, &ends);
+
+    stream_close(stream);
+    assert_false(fd_is_open(ends.inner[0]));
+    assert_false(fd_is_open(ends.inner[1]));
+    ends_close(NULL, &ends);
+}
+
 static void close_of_nothing(void **state)
 {
     (void)state;
@@ -456,19 +379,20 @@ int main(void)
 
     /* As stream.h says that the process does. */
     (void)signal(SIGPIPE, SIG_IGN);
-    UNIT_ROWS(&unit, reads, kinds);
-    UNIT_ROWS(&unit, reads_the_end, kinds);
-    UNIT_ROWS(&unit, writes_and_shuts, kinds);
-    UNIT_ROWS(&unit, a_full_sink_never_blocks, kinds);
-    UNIT_ROWS(&unit, the_reader_has_gone, kinds);
+    UNIT_ROWS(&unit, reads, ends_kinds);
+    UNIT_ROWS(&unit, reads_the_end, ends_kinds);
+    UNIT_ROWS(&unit, writes_and_shuts, ends_kinds);
+    UNIT_ROWS(&unit, a_full_sink_never_blocks, ends_kinds);
+    UNIT_ROWS(&unit, the_reader_has_gone, ends_kinds);
     UNIT_TEST(&unit, reset_is_a_failure);
-    UNIT_ROWS(&unit, inherited_flags_stay, kinds);
+    UNIT_ROWS(&unit, inherited_flags_stay, ends_kinds);
     UNIT_TEST(&unit, socket_end_is_sent_though_a_copy_is_open);
     UNIT_TEST(&unit, files);
     UNIT_TEST(&unit, append_to_a_shared_file);
-    UNIT_ROWS(&unit, wait_names_the_right_descriptor, kinds);
+    UNIT_ROWS(&unit, wait_names_the_right_descriptor, ends_kinds);
     UNIT_TEST(&unit, socket_of_a_stream);
     UNIT_TEST(&unit, refuses_what_is_not_open);
+    UNIT_ROWS(&unit, close_closes_both, ends_kinds);
     UNIT_TEST(&unit, close_of_nothing);
     return unit_run(&unit, "fdstream");
 }
