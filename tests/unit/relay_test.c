@@ -21,7 +21,7 @@
  * A loop that spins makes tens of thousands of poll(2) calls in UNIT_QUIET_MS. Filling and emptying
  * the buffers on the way takes some hundreds.
  */
-#define WAKEUPS_MAX 3000
+#define WAKEUPS_MAX 500
 
 static uint8_t data[SIDES][DATA_BYTES];
 
