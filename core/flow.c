@@ -2,6 +2,7 @@
 #include "core/flow.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -27,11 +28,24 @@ static bool is_pipe(int fd)
     return fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
+/* A splice waits for a socket that blocks, whatever its own flags say. */
+static bool never_waits(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return is_pipe(fd) || (flags != -1 && flags & O_NONBLOCK);
+}
+
+static bool may_splice(int from, int to)
+{
+    return from >= 0 && to >= 0 && (is_pipe(from) || is_pipe(to)) && never_waits(from) &&
+           never_waits(to);
+}
+
 void flow_init(struct flow *flow, struct stream *source, struct stream *sink, unsigned quickacks)
 {
     *flow = (struct flow){.source = source, .sink = sink, .quickacks = quickacks};
-    flow->spliced =
-        source->rfd >= 0 && sink->wfd >= 0 && (is_pipe(source->rfd) || is_pipe(sink->wfd));
+    flow->spliced = may_splice(source->rfd, sink->wfd);
     /* Sinks mostly have room: the first write finds out sooner than poll(2) would. */
     flow->ready[FLOW_SINK] = true;
 }
@@ -42,11 +56,18 @@ void flow_release(struct flow *flow)
     flow->buffer = NULL;
 }
 
-/* The source failed: what came before is still delivered, but no end of stream, for it is not the end. */
+void flow_cut(struct flow *flow)
+{
+    if (flow->state != FLOW_OPEN)
+        return;
+    flow->cut = true;
+    flow->state = FLOW_DRAIN;
+}
+
 static void flow_fail_source(struct flow *flow, int error)
 {
     flow->error[FLOW_SOURCE] = error;
-    flow->state = FLOW_DRAIN;
+    flow_cut(flow);
 }
 
 /* The sink failed: nothing can be delivered any more. */
@@ -81,12 +102,13 @@ static void flow_count(struct flow *flow, size_t moved)
 
 /* --- splice --- */
 
-/* splice(2) does not say which end refused. A sink that has gone shows it to poll(2). */
+/* splice(2) does not say which end refused. Reading from a pipe does not fail, and a pipe whose reader has
+ * gone shows it to poll(2). */
 static void flow_fail_splice(struct flow *flow, int error)
 {
-    struct pollfd pfd = {.fd = flow->sink->wfd};
+    struct pollfd sink = {.fd = flow->sink->wfd};
 
-    if (poll(&pfd, 1, 0) == 1 && pfd.revents & (POLLERR | POLLHUP | POLLNVAL))
+    if (is_pipe(flow->source->rfd) || poll(&sink, 1, 0) == 1)
         flow_fail_sink(flow, error);
     else
         flow_fail_source(flow, error);
@@ -166,10 +188,10 @@ static void flow_write(struct flow *flow)
 
 /* --- both --- */
 
-/* Everything is delivered: pass the end on. A source that failed has no end to pass on. */
+/* Everything is delivered: pass the end on. */
 static void flow_finish(struct flow *flow)
 {
-    int told = flow->error[FLOW_SOURCE] ? 0 : stream_shut_wr(flow->sink);
+    int told = flow->cut ? 0 : stream_shut_wr(flow->sink);
 
     if (told == 0)
         flow->state = FLOW_DONE;

@@ -41,6 +41,7 @@ struct flow {
     size_t end;
 
     uint64_t bytes;
+    bool cut;                   /* it stopped before its end, so there is no end to pass on */
     bool sink_gone;             /* nobody takes bytes there any more */
     int error[FLOW_SIDES];      /* errno of the side that failed, 0 = none */
 };
@@ -53,6 +54,9 @@ void flow_release(struct flow *flow);
 
 /* Moves what can be moved without waiting, within a limit so that the other flow gets its turn. */
 void flow_run(struct flow *flow);
+
+/* Reads no more: what was read is still delivered, the end of the stream is not. */
+void flow_cut(struct flow *flow);
 
 /* Whether flow_run can go on before anything is waited for. */
 bool flow_runnable(const struct flow *flow);

@@ -22,11 +22,11 @@ static bool relay_over(const struct relay *relay)
 {
     const struct flow *up = &relay->up, *down = &relay->down;
 
-    if (down->state == FLOW_DONE)
-        /* An output that failed or has gone, or an input that broke, ends both directions. */
-        return up->state == FLOW_DONE || down->sink_gone || down->error[FLOW_SINK] ||
-               down->error[FLOW_SOURCE];
-    return up->state == FLOW_DONE && up->error[FLOW_SOURCE];
+    if (down->state != FLOW_DONE)
+        return false;
+    /* An output that failed or has gone leaves nothing to do, nor does a remote that broke. */
+    return up->state == FLOW_DONE || down->sink_gone || down->error[FLOW_SINK] ||
+           down->error[FLOW_SOURCE];
 }
 
 /* Sleeps until a flow can go on, not at all when one can already. 0, or -1 with errno. */
@@ -99,6 +99,9 @@ enum relay_end relay_run(struct stream *local, struct stream *remote, struct rel
 
     for (;;) {
         flow_run(&relay.up);
+        /* The remote is not told of an end that is none, so it would never come to its own. */
+        if (relay.up.error[FLOW_SOURCE])
+            flow_cut(&relay.down);
         flow_run(&relay.down);
         if (relay_over(&relay)) {
             end = relay_verdict(&relay, err);
