@@ -63,9 +63,11 @@ static void the_other_direction_flows(void **state)
         rig_pump(rig);
         assert_int_equal(rig_end(rig), RELAY_DONE);
         rig_check_all(rig, !stuck);
-        for (int side = 0; side < SIDES; side++)
-            assert_false(fd_is_open(rig->peer[side].ends.inner[0]) &&
-                         fd_is_nonblocking(rig->peer[side].ends.inner[0]));
+        for (int side = 0; side < SIDES; side++) {
+            /* A pipe may have got a description of its own under its number. */
+            if (rig->peer[side].ends.one)
+                assert_false(fd_is_nonblocking(rig->peer[side].ends.inner[0]));
+        }
         rig_close(rig);
     }
 }

