@@ -215,6 +215,26 @@ static void text_of_a_zone_without_name(void **state)
                         "[fe80::1111:2222:3333:4444%4294967295]:65535");
 }
 
+static void set_port(void **state)
+{
+    (void)state;
+    static const char *const texts[][2] = {
+        {"192.0.2.1", "192.0.2.1:65535"},
+        {"2001:db8::1", "[2001:db8::1]:65535"},
+    };
+    struct sockaddr_un local = {.sun_family = AF_UNIX, .sun_path = "/run/x"};
+    const struct sockaddr_un before = local;
+    char out[ADDRESS_TEXT_MAX];
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct address address = make(texts[i][0], 0, 0);
+        address_set_port(&address.sa.any, 65535);
+        assert_string_equal(address_text(&address, out), texts[i][1]);
+    }
+    address_set_port((struct sockaddr *)&local, 65535);
+    assert_memory_equal(&local, &before, sizeof(local));
+}
+
 int main(void)
 {
     static struct unit unit;
@@ -228,5 +248,6 @@ int main(void)
     UNIT_ROWS(&unit, text, text_rows);
     UNIT_TEST(&unit, text_of_a_zone);
     UNIT_TEST(&unit, text_of_a_zone_without_name);
+    UNIT_TEST(&unit, set_port);
     return unit_run(&unit, "names");
 }
