@@ -112,6 +112,14 @@ static int parse_port(const char *text, uint16_t *port, struct err *err)
     return *port ? 0 : err_set(err, ERR_USAGE, "bad port '%s': want 1-65535", text);
 }
 
+static char *host_port_text(const char *host, uint16_t port)
+{
+    char digits[TEXT_DIGITS_MAX];
+    bool v6 = strchr(host, ':');
+
+    return text_join(v6 ? "[" : "", host, v6 ? "]:" : ":", text_digits(port, digits), (char *)NULL);
+}
+
 int endpoint_set(struct endpoint *endpoint, const char *host, const char *port, struct err *err)
 {
     struct endpoint made = ENDPOINT_INIT;
@@ -125,8 +133,7 @@ int endpoint_set(struct endpoint *endpoint, const char *host, const char *port, 
     size_t length = strlen(host);
     made.host = host[0] == '[' ? strndup(host + 1, length - 2) : strdup(host);
     if (made.host)
-        made.text = text_format(strchr(made.host, ':') ? "[%s]:%u" : "%s:%u", made.host,
-                                (unsigned)made.port);
+        made.text = host_port_text(made.host, made.port);
     if (!made.text) {
         endpoint_release(&made);
         return no_memory(err);
@@ -147,7 +154,7 @@ static int endpoint_set_path(struct endpoint *endpoint, const char *path, struct
                        sizeof(room.sun_path) - 1);
 
     made.path = strdup(path);
-    made.text = text_format("unix:%s", path);
+    made.text = text_join("unix:", path, (char *)NULL);
     if (!made.path || !made.text) {
         endpoint_release(&made);
         return no_memory(err);

@@ -9,6 +9,11 @@
 #include "core/os.h"
 
 #define FLOW_BUFFER_BYTES ((size_t)128 * 1024)
+
+/* To splice a small piece takes longer than to copy it. Where there is a choice, a read that fills this
+ * much leads to splicing, and a splice that moves less leads back. */
+#define FLOW_SMALL_BYTES ((size_t)16 * 1024)
+
 #define FLOW_SPLICE_BYTES ((size_t)1024 * 1024)
 
 /* A pipe is enlarged once this much went through it: a login never needs it, a transfer does. */
@@ -45,7 +50,7 @@ static bool may_splice(int from, int to)
 void flow_init(struct flow *flow, struct stream *source, struct stream *sink, unsigned quickacks)
 {
     *flow = (struct flow){.source = source, .sink = sink, .quickacks = quickacks};
-    flow->spliced = may_splice(source->rfd, sink->wfd);
+    flow->spliceable = may_splice(source->rfd, sink->wfd);
     /* Sinks mostly have room: the first write finds out sooner than poll(2) would. */
     flow->ready[FLOW_SINK] = true;
 }
@@ -91,7 +96,8 @@ static void flow_acknowledge(struct flow *flow)
 
 static void flow_count(struct flow *flow, size_t moved)
 {
-    if (flow->bytes < FLOW_BULK_BYTES && flow->bytes + moved >= FLOW_BULK_BYTES && flow->spliced) {
+    if (flow->bytes < FLOW_BULK_BYTES && flow->bytes + moved >= FLOW_BULK_BYTES &&
+        flow->spliceable) {
         os_pipe_grow(flow->source->rfd, FLOW_SPLICE_BYTES);
         os_pipe_grow(flow->sink->wfd, FLOW_SPLICE_BYTES);
     }
@@ -120,12 +126,13 @@ static void flow_splice(struct flow *flow)
 
     if (moved > 0) {
         flow_count(flow, (size_t)moved);
+        flow->bulk = (size_t)moved >= FLOW_SMALL_BYTES;
         /* Whoever was late the last time is late this time, too: ask it first. */
         flow->ready[flow->blocker] = false;
     } else if (moved == 0) {
         flow->state = FLOW_DRAIN;
     } else if (errno == EINVAL || flow->fruitless >= FLOW_FRUITLESS_MAX) {
-        flow->spliced = false;
+        flow->spliceable = false;
     } else if (errno == EAGAIN) {
         /* EAGAIN does not say who is not ready; the one that was just polled is, so it is the other. */
         flow->fruitless++;
@@ -138,9 +145,15 @@ static void flow_splice(struct flow *flow)
 
 /* --- copy --- */
 
+/* What one read may take. */
+static size_t flow_room(const struct flow *flow)
+{
+    return (flow->spliceable ? FLOW_SMALL_BYTES : FLOW_BUFFER_BYTES) - flow->end;
+}
+
 static bool flow_may_read(const struct flow *flow)
 {
-    return flow->state == FLOW_OPEN && flow->end < FLOW_BUFFER_BYTES;
+    return flow->state == FLOW_OPEN && flow_room(flow) > 0;
 }
 
 static bool flow_may_write(const struct flow *flow)
@@ -155,12 +168,12 @@ static void flow_read(struct flow *flow)
         return;
     }
 
-    size_t room = FLOW_BUFFER_BYTES - flow->end;
+    size_t room = flow_room(flow);
     ssize_t got = stream_read(flow->source, flow->buffer + flow->end, room);
     if (got > 0) {
         flow->end += (size_t)got;
         /* Less than asked for means empty; a layered source with more at hand says so in wait. */
-        flow->ready[FLOW_SOURCE] = (size_t)got == room;
+        flow->ready[FLOW_SOURCE] = flow->bulk = (size_t)got == room;
         flow_count(flow, (size_t)got);
     } else if (got == 0) {
         flow->state = FLOW_DRAIN;
@@ -188,6 +201,11 @@ static void flow_write(struct flow *flow)
 
 /* --- both --- */
 
+static bool flow_splices(const struct flow *flow)
+{
+    return flow->spliceable && flow->bulk && !flow_may_write(flow);
+}
+
 /* Everything is delivered: pass the end on. */
 static void flow_finish(struct flow *flow)
 {
@@ -207,7 +225,7 @@ bool flow_runnable(const struct flow *flow)
         return false;
     if (flow->state == FLOW_DRAIN)
         return flow->ready[FLOW_SINK];
-    if (flow->spliced)
+    if (flow_splices(flow))
         return flow->ready[FLOW_SOURCE] && flow->ready[FLOW_SINK];
     return (flow_may_write(flow) && flow->ready[FLOW_SINK]) ||
            (flow_may_read(flow) && flow->ready[FLOW_SOURCE]);
@@ -220,7 +238,7 @@ void flow_run(struct flow *flow)
             flow_write(flow);
         else if (flow->state == FLOW_DRAIN)
             flow_finish(flow);
-        else if (flow->spliced)
+        else if (flow_splices(flow))
             flow_splice(flow);
         else
             flow_read(flow);
@@ -234,8 +252,7 @@ void flow_poll(struct flow *flow, struct pollfd pfd[FLOW_SIDES])
     if (flow->state == FLOW_DONE)
         return;
 
-    bool read = flow->spliced ? flow->state == FLOW_OPEN : flow_may_read(flow);
-    if (read && !flow->ready[FLOW_SOURCE] &&
+    if (flow_may_read(flow) && !flow->ready[FLOW_SOURCE] &&
         stream_wait(flow->source, POLLIN, &pfd[FLOW_SOURCE]) == 1)
         flow->ready[FLOW_SOURCE] = true;
 

@@ -7,9 +7,11 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "core/text.h"
 
 int os_socket(int domain, int type, int protocol)
 {
@@ -40,10 +42,13 @@ void os_pipe_grow(int fd, size_t size)
 
 int os_reopen_nonblock(int fd, int flags)
 {
-    char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+    char digits[TEXT_DIGITS_MAX];
+    char *path = text_join("/proc/self/fd/", text_digits((unsigned)fd, digits), (char *)NULL);
 
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (!path)
+        return -1;
     int own = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    free(path);
     if (own == -1)
         return -1;
     int done = dup2(own, fd);

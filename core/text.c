@@ -26,6 +26,41 @@ char *text_format(const char *format, ...)
     return text;
 }
 
+char *text_join(const char *first, ...)
+{
+    va_list parts;
+    size_t length = 0;
+
+    va_start(parts, first);
+    for (const char *part = first; part; part = va_arg(parts, const char *))
+        length += strlen(part);
+    va_end(parts);
+
+    char *joined = malloc(length + 1), *end = joined;
+    if (!joined)
+        return NULL;
+    va_start(parts, first);
+    for (const char *part = first; part; part = va_arg(parts, const char *)) {
+        size_t size = strlen(part);
+        memcpy(end, part, size);
+        end += size;
+    }
+    va_end(parts);
+    *end = '\0';
+    return joined;
+}
+
+const char *text_digits(unsigned number, char out[TEXT_DIGITS_MAX])
+{
+    char *at = out + TEXT_DIGITS_MAX - 1;
+
+    *at = '\0';
+    do
+        *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    return at;
+}
+
 char *text_escape(const char *text)
 {
     static const char hex[] = "0123456789abcdef";

@@ -2,6 +2,7 @@
 #include "transports/resolve.h"
 
 #include <ares.h>
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,25 +48,55 @@ static const int families[NAMES_FAMILIES] = {[NAMES_V6] = AF_INET6, [NAMES_V4] =
 
 /* --- addresses that need no resolver --- */
 
-int resolve_numeric(const char *host, uint16_t port, int family, struct names *names,
-                    struct err *err)
+/* The common forms. */
+static bool parse_address(const char *host, struct address *address)
+{
+    memset(address, 0, sizeof(*address));
+    if (inet_pton(AF_INET, host, &address->sa.v4.sin_addr) == 1) {
+        address->sa.v4.sin_family = AF_INET;
+        address->len = sizeof(address->sa.v4);
+        return true;
+    }
+    if (inet_pton(AF_INET6, host, &address->sa.v6.sin6_addr) == 1) {
+        address->sa.v6.sin6_family = AF_INET6;
+        address->len = sizeof(address->sa.v6);
+        return true;
+    }
+    return false;
+}
+
+/* The others: a zone (fe80::1%eth0), and what inet_aton(3) takes (127.1). Much more code runs here, which
+ * every start would feel. */
+static bool parse_odd_address(const char *host, struct address *address)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
     struct addrinfo *found = NULL;
-    int status = getaddrinfo(host, NULL, &hints, &found);
 
-    if (status != 0)
+    if (getaddrinfo(host, NULL, &hints, &found) != 0)
+        return false;
+    bool fits = found->ai_addrlen <= sizeof(address->sa);
+    if (fits) {
+        memcpy(&address->sa, found->ai_addr, found->ai_addrlen);
+        address->len = found->ai_addrlen;
+    }
+    freeaddrinfo(found);
+    return fits;
+}
+
+int resolve_numeric(const char *host, uint16_t port, int family, struct names *names,
+                    struct err *err)
+{
+    struct address address;
+
+    if (!parse_address(host, &address) && !parse_odd_address(host, &address))
         /* With a colon it can't be a name, so what is wrong is the zone. */
         return strchr(host, ':') ? err_set(err, ERR_NAME, "name: %s: no such network interface", host)
                                  : 0;
-    if (family != AF_UNSPEC && found->ai_family != family) {
-        freeaddrinfo(found);
+    if (family != AF_UNSPEC && address.sa.any.sa_family != family)
         return err_set(err, ERR_NAME, "name: %s: is no %s address", host,
                        family == AF_INET6 ? "IPv6" : "IPv4");
-    }
-    address_set_port(found->ai_addr, port);
-    names_add(names, found->ai_addr, found->ai_addrlen);
-    freeaddrinfo(found);
+    address_set_port(&address.sa.any, port);
+    names_add(names, &address.sa.any, address.len);
     return 1;
 }
 
