@@ -264,16 +264,3 @@ size_t fd_fill(int fd)
     fd_set_nonblocking(fd, was);
     return total;
 }
-
-size_t fd_drain(int fd)
-{
-    static uint8_t waste[65536];
-    size_t total = 0;
-    while (fd_ready(fd, POLLIN)) {
-        ssize_t n = read(fd, waste, sizeof(waste));
-        if (n <= 0)
-            break;
-        total += (size_t)n;
-    }
-    return total;
-}

@@ -61,13 +61,9 @@ void fd_get(int fd, void *data, size_t size);
 
 /* Reads to the end; fails the test unless exactly these bytes and then the end come. */
 void fd_expect(int fd, const void *data, size_t size);
-#define fd_expect_eof(fd) fd_expect((fd), "", 0)
 
 /* Writes until no more goes in, without blocking and with no lasting change of flags. How many
  * bytes. */
 size_t fd_fill(int fd);
-
-/* Reads what is there without blocking: how many bytes. */
-size_t fd_drain(int fd);
 
 #endif

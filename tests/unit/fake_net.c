@@ -26,7 +26,8 @@ static int broken(struct fake_net *net, const char *format, ...)
     return -1;
 }
 
-struct address fake_net_address(enum name_family family, size_t index)
+/* The address of a family by its number; distinct for each. */
+static struct address address_of(enum name_family family, size_t index)
 {
     struct address address;
 
@@ -80,7 +81,7 @@ static bool take_answers(struct fake_net *net)
         while ((answer = next_answer(net, family)) && at_ns(answer->at_ms) <= net->now_ns) {
             for (int i = 0; i < answer->count; i++) {
                 size_t index = net->names.count[family]++;
-                net->names.found[family][index] = fake_net_address((enum name_family)family, index);
+                net->names.found[family][index] = address_of((enum name_family)family, index);
             }
             if (++net->next_answer[family] == of->answers && !of->silent)
                 net->names.pending[family] = false;

@@ -94,9 +94,6 @@ struct fake_net {
 
 extern const struct happy_ops fake_net_ops;
 
-/* The address of a family by its number; distinct for each. */
-struct address fake_net_address(enum name_family family, size_t index);
-
 /* Answers with at_ms 0 are in net->names already. */
 void fake_net_init(struct fake_net *net, const struct net_setup *setup, int64_t noise_ms);
 
