@@ -23,8 +23,8 @@ struct config {
 void config_init(struct config *config);
 
 /*
- * A length of time: seconds (`30`, `1.5`) or with a unit (`300ms`, `90s`, `2m`, `1h`). More than 0, at most
- * a year. 0, or -1 with err set (ERR_USAGE).
+ * A length of time: plain decimal seconds (`30`, `1.5`) or with a unit (`300ms`, `90s`, `2m`, `1h`). At least
+ * a millionth of the unit, at most a year; no sign, no exponent, no blanks, whatever the locale. 0, or -1 with err set (ERR_USAGE).
  */
 int config_parse_duration(const char *text, int64_t *out_ns, struct err *err);
 

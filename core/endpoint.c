@@ -180,8 +180,10 @@ int endpoint_parse(struct endpoint *endpoint, const char *text, uint16_t default
         return endpoint_set_path(endpoint, text + 5, err);
 
     const char *colon = port_colon(text);
-    if (!colon && default_port == 0)
+    if (colon ? !colon[1] : default_port == 0)
         return err_set(err, ERR_USAGE, "'%s' lacks a port", text);
+    if (colon == text)
+        return err_set(err, ERR_USAGE, "'%s' lacks a host", text);
 
     char *host = colon ? strndup(text, (size_t)(colon - text)) : strdup(text);
     char *port = colon ? strdup(colon + 1) : text_format("%u", (unsigned)default_port);

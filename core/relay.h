@@ -37,7 +37,8 @@ struct relay_stats {
  * Carries bytes both ways until both flows are DONE, or the local reader has gone: then it ends at
  * once, even if nothing flows, because that is how a helper learns that ssh was killed.
  *
- * A remote that no longer takes bytes does not end the relay: what it sent before is still delivered.
+ * A remote that no longer takes bytes does not end the relay: what it sends is still delivered. The end is
+ * RELAY_BROKEN then if there was something for it to take, else RELAY_DONE.
  * Blocks as long as the streams live. Both streams stay the caller's, who closes them. `stats` may be
  * NULL; `err` is set when RELAY_BROKEN is returned (ERR_STREAM).
  */

@@ -20,9 +20,9 @@ char *text_join(const char *first, ...) __attribute__((sentinel));
 const char *text_digits(unsigned number, char out[TEXT_DIGITS_MAX]);
 
 /*
- * A copy of `text` in which every byte that is not printable ASCII has become \n, \t, … or \xNN, so
- * that it cannot move a cursor, colour a terminal or forge a second line. The caller frees it. NULL
- * when there is no memory.
+ * A copy of `text` in which every byte that is not printable ASCII has become \n, \t, … or \xNN, and a
+ * backslash two, so that it cannot move a cursor, colour a terminal or forge a second line. The caller
+ * frees it. NULL when there is no memory.
  */
 char *text_escape(const char *text);
 
