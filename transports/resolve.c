@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/clock.h"
 #include "transports/nss.h"
@@ -257,6 +258,30 @@ static void hosts_ask(struct resolve *resolve)
     ares_destroy(channel);
 }
 
+/* RFC 6761 section 6.3: such names are this machine whatever DNS says, which is not even asked. */
+static bool is_localhost(const char *host)
+{
+    static const char name[] = "localhost";
+    size_t length = strlen(host), wanted = sizeof(name) - 1;
+
+    if (length > 0 && host[length - 1] == '.')
+        length--;
+    if (length < wanted || strncasecmp(host + length - wanted, name, wanted) != 0)
+        return false;
+    return length == wanted || host[length - wanted - 1] == '.';
+}
+
+static void add_loopback(struct resolve *resolve)
+{
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    if (resolve_wants(resolve, NAMES_V6))
+        resolve_add(resolve, (const struct sockaddr *)&v6, sizeof(v6), "RFC 6761");
+    if (resolve_wants(resolve, NAMES_V4))
+        resolve_add(resolve, (const struct sockaddr *)&v4, sizeof(v4), "RFC 6761");
+}
+
 /* The file, then the variable, which wins: resolv.conf(5). */
 static void resolv_conf_options(int *timeout_s, int *attempts)
 {
@@ -349,6 +374,8 @@ struct resolve *resolve_new(const char *host, uint16_t port, int family, struct 
     /* Without a c-ares that works, the system is asked. */
     if (ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS) {
         hosts_ask(resolve);
+        if (!resolve_found(resolve) && is_localhost(host))
+            add_loopback(resolve);
         if (!resolve_found(resolve))
             (void)dns_start(resolve);
     }
