@@ -142,7 +142,7 @@ NEED := sh tests/need.sh
 BUILD_NEEDS := gcc libc6-dev pkg-config libc-ares-dev
 DEMO_NEEDS := openssh-client openssh-server
 TEST_NEEDS := $(DEMO_NEEDS) libcmocka-dev python3 python3-pytest python3-paramiko python3-fabric \
-	git rsync iproute2 procps dnsmasq-base locales
+	git rsync iproute2 dnsmasq-base netbase locales
 BENCH_NEEDS := $(DEMO_NEEDS) python3 iproute2 netcat-openbsd ncat socat connect-proxy
 
 demo:
