@@ -229,7 +229,7 @@ static void device_up(int sock, const char *name)
 {
     struct ifreq request = {0};
 
-    (void)strcpy(request.ifr_name, name);
+    (void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
     request.ifr_flags = IFF_UP | IFF_RUNNING;
     if (ioctl(sock, SIOCSIFFLAGS, &request) < 0)
         fail(name);

@@ -181,8 +181,8 @@ struct job {
 };
 
 static const struct job jobs[] = {
-    {"down", measure_down, 11, 3, false},
-    {"up", measure_up, 11, 3, false},
+    {"down", measure_down, 21, 5, false},
+    {"up", measure_up, 21, 5, false},
     {"round trip", measure_round_trip, 31, 7, true},
     {"first byte", measure_first_byte, 201, 31, false},
 };
@@ -367,7 +367,7 @@ static int usage(FILE *out, int status)
 
 static bool bench_init(struct bench *bench)
 {
-    bench->bytes = UINT64_C(1) << (bench->quick ? 28 : 30);
+    bench->bytes = UINT64_C(1) << (bench->quick ? 28 : 29);
     bench->feed.null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     bench->feed.payload = aligned_alloc(4096, SERVER_CHUNK);
     if (!bench->feed.payload || bench->feed.null < 0)

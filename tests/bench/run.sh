@@ -59,9 +59,9 @@ measure()
 {
     machine &&
         echo &&
-        run "$build/tests/bench/relay" $quick "$build/stile" &&
+        run "$build/tests/bench/relay" ${quick:+"$quick"} "$build/stile" &&
         echo &&
-        run "${PYTHON:-/usr/bin/python3}" "$here/login.py" $quick "$build/stile" \
+        run "${PYTHON:-/usr/bin/python3}" "$here/login.py" ${quick:+"$quick"} "$build/stile" \
             "$build/tests/bench/link"
 }
 
