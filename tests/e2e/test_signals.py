@@ -69,6 +69,7 @@ def test_ctrl_c_does_not_reach_the_relay_of_an_ssh(stile, serve):
 
 LINES = {
     "with_both_ends_on_the_terminal": 'exec "$0" "$@"',
+    "by_a_script_with_both_ends_on_the_terminal": '"$0" "$@"; exit $?',
     "with_stdin_from_a_pipe": 'cat | "$0" "$@"',
     "with_stdout_to_a_pipe": '"$0" "$@" | cat',
     "in_the_middle": 'cat | "$0" "$@" | cat',
