@@ -323,7 +323,7 @@ static void print_bound(struct bench *bench, enum figure_id id)
     bool good = figure->more_is_better ? ratio >= figure->bound : ratio <= figure->bound;
 
     if (stile < 0 || nc < 0) {
-        (void)printf("| %s | – | – | – | – | MISSED: not measured |\n", figure->title);
+        (void)printf("| %s | – | – | – | MISSED: not measured |\n", figure->title);
         return;
     }
     (void)printf("| %s | %.2f (%s) | %.3f | %s %.2f | %s |\n", figure->title,
