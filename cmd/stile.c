@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The ProxyCommand: options, then a dial, then the descriptor is passed or the bytes are relayed. */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -87,23 +88,29 @@ static bool is_pipe_or_socket(int fd)
 }
 
 /*
- * Leaves the terminal's session, now that nobody will be asked for anything.
+ * Leaves the process group of ssh, now that nobody will be asked for anything.
  *
  * With ControlPersist the ssh master goes to a session of its own, but its helper stays behind in the
  * first terminal's foreground group: a Ctrl-C there, or closing the window, would kill the helper and with
- * it the connection that other sessions share. ssh ends its helper by a SIGHUP to the pid, which still
- * arrives, and by closing the pipes.
+ * it the connection that other sessions share. In a group of its own it gets neither. ssh ends its
+ * helper by a SIGHUP to the pid, which still arrives, and by closing the pipes.
  *
- * Only where both ends are pipes or sockets, as ssh makes them: then the relay ends with its neighbours.
- * A person who typed `stile h p >file` expects Ctrl-C to work. It fails, harmlessly, for the leader
- * of a process group: a command typed into a shell.
+ * Only where ssh, or whoever has started us, is in the group with us: a shell with job control makes one
+ * for each command line, and expects to stop and to interrupt all of it. And only where both ends are
+ * pipes or sockets, for then the relay ends with its neighbours.
+ *
+ * Not setsid(2): a session is a scheduling group of its own on Linux (sched_autogroup), and each switch
+ * between ssh and its helper would take longer.
  */
-static void leave_terminal(const struct trace *trace)
+static void leave_group(const struct trace *trace)
 {
-    if (!is_pipe_or_socket(STDIN_FILENO) || !is_pipe_or_socket(STDOUT_FILENO))
+    if (!is_pipe_or_socket(STDIN_FILENO) || !is_pipe_or_socket(STDOUT_FILENO) ||
+        getpgid(getppid()) != getpgrp())
         return;
-    if (setsid() != -1)
-        TRACE_LEVEL(2, trace, "relay", "left the terminal's session");
+    /* A message from the background must not stop us where the terminal has `stty tostop`. */
+    (void)signal(SIGTTOU, SIG_IGN);
+    if (setpgid(0, 0) == 0)
+        TRACE_LEVEL(2, trace, "relay", "left the process group");
 }
 
 static void relay(struct stream *remote, const struct endpoint *target, const struct trace *trace,
@@ -115,7 +122,7 @@ static void relay(struct stream *remote, const struct endpoint *target, const st
         (void)err_set(err, ERR_STREAM, "relay: %s", strerror(errno));
         return;
     }
-    leave_terminal(trace);
+    leave_group(trace);
     switch (relay_run(local, remote, NULL, trace, err)) {
     case RELAY_DONE:
         break;

@@ -9,11 +9,6 @@
 #include "core/os.h"
 
 #define FLOW_BUFFER_BYTES ((size_t)128 * 1024)
-
-/* To splice a small piece takes longer than to copy it. Where there is a choice, a read that fills this
- * much leads to splicing, and a splice that moves less leads back. */
-#define FLOW_SMALL_BYTES ((size_t)16 * 1024)
-
 #define FLOW_SPLICE_BYTES ((size_t)1024 * 1024)
 
 /* A pipe is enlarged once this much went through it: a login never needs it, a transfer does. */
@@ -50,7 +45,7 @@ static bool may_splice(int from, int to)
 void flow_init(struct flow *flow, struct stream *source, struct stream *sink, unsigned quickacks)
 {
     *flow = (struct flow){.source = source, .sink = sink, .quickacks = quickacks};
-    flow->spliceable = may_splice(source->rfd, sink->wfd);
+    flow->spliced = may_splice(source->rfd, sink->wfd);
     /* Sinks mostly have room: the first write finds out sooner than poll(2) would. */
     flow->ready[FLOW_SINK] = true;
 }
@@ -97,7 +92,7 @@ static void flow_acknowledge(struct flow *flow)
 static void flow_count(struct flow *flow, size_t moved)
 {
     if (flow->bytes < FLOW_BULK_BYTES && flow->bytes + moved >= FLOW_BULK_BYTES &&
-        flow->spliceable) {
+        flow->spliced) {
         os_pipe_grow(flow->source->rfd, FLOW_SPLICE_BYTES);
         os_pipe_grow(flow->sink->wfd, FLOW_SPLICE_BYTES);
     }
@@ -126,13 +121,12 @@ static void flow_splice(struct flow *flow)
 
     if (moved > 0) {
         flow_count(flow, (size_t)moved);
-        flow->bulk = (size_t)moved >= FLOW_SMALL_BYTES;
         /* Whoever was late the last time is late this time, too: ask it first. */
         flow->ready[flow->blocker] = false;
     } else if (moved == 0) {
         flow->state = FLOW_DRAIN;
     } else if (errno == EINVAL || flow->fruitless >= FLOW_FRUITLESS_MAX) {
-        flow->spliceable = false;
+        flow->spliced = false;
     } else if (errno == EAGAIN) {
         /* EAGAIN does not say who is not ready; the one that was just polled is, so it is the other. */
         flow->fruitless++;
@@ -145,15 +139,9 @@ static void flow_splice(struct flow *flow)
 
 /* --- copy --- */
 
-/* What one read may take. */
-static size_t flow_room(const struct flow *flow)
-{
-    return (flow->spliceable ? FLOW_SMALL_BYTES : FLOW_BUFFER_BYTES) - flow->end;
-}
-
 static bool flow_may_read(const struct flow *flow)
 {
-    return flow->state == FLOW_OPEN && flow_room(flow) > 0;
+    return flow->state == FLOW_OPEN && flow->end < FLOW_BUFFER_BYTES;
 }
 
 static bool flow_may_write(const struct flow *flow)
@@ -168,12 +156,12 @@ static void flow_read(struct flow *flow)
         return;
     }
 
-    size_t room = flow_room(flow);
+    size_t room = FLOW_BUFFER_BYTES - flow->end;
     ssize_t got = stream_read(flow->source, flow->buffer + flow->end, room);
     if (got > 0) {
         flow->end += (size_t)got;
         /* Less than asked for means empty; a layered source with more at hand says so in wait. */
-        flow->ready[FLOW_SOURCE] = flow->bulk = (size_t)got == room;
+        flow->ready[FLOW_SOURCE] = (size_t)got == room;
         flow_count(flow, (size_t)got);
     } else if (got == 0) {
         flow->state = FLOW_DRAIN;
@@ -201,11 +189,6 @@ static void flow_write(struct flow *flow)
 
 /* --- both --- */
 
-static bool flow_splices(const struct flow *flow)
-{
-    return flow->spliceable && flow->bulk && !flow_may_write(flow);
-}
-
 /* Everything is delivered: pass the end on. */
 static void flow_finish(struct flow *flow)
 {
@@ -225,7 +208,7 @@ bool flow_runnable(const struct flow *flow)
         return false;
     if (flow->state == FLOW_DRAIN)
         return flow->ready[FLOW_SINK];
-    if (flow_splices(flow))
+    if (flow->spliced)
         return flow->ready[FLOW_SOURCE] && flow->ready[FLOW_SINK];
     return (flow_may_write(flow) && flow->ready[FLOW_SINK]) ||
            (flow_may_read(flow) && flow->ready[FLOW_SOURCE]);
@@ -238,7 +221,7 @@ void flow_run(struct flow *flow)
             flow_write(flow);
         else if (flow->state == FLOW_DRAIN)
             flow_finish(flow);
-        else if (flow_splices(flow))
+        else if (flow->spliced)
             flow_splice(flow);
         else
             flow_read(flow);

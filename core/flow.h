@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One direction of a relay: bytes from a source to a sink. What is large is spliced where that is possible,
- * everything else copied through a buffer. relay.c owns two of them and the poll loop.
+ * One direction of a relay: bytes from a source to a sink, spliced where that is possible, else copied
+ * through a buffer. relay.c owns two of them and the poll loop.
  */
 #ifndef STILE_CORE_FLOW_H
 #define STILE_CORE_FLOW_H
@@ -30,8 +30,7 @@ struct flow {
     struct stream *sink;
     enum flow_state state;
 
-    bool spliceable;          /* descriptor to descriptor, with no wait in between */
-    bool bulk;                /* much came the last time: splice, if possible; else copying is faster */
+    bool spliced;             /* descriptor to descriptor; the buffer is not used */
     bool ready[FLOW_SIDES];   /* believed to be ready, until a call says otherwise */
     enum flow_side blocker;   /* who made a splice wait the last time */
     unsigned fruitless;       /* splices since the last byte that said EAGAIN */

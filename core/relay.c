@@ -8,9 +8,9 @@
 
 #include "core/flow.h"
 
-/* Reads of the login phase that are acknowledged at once: many times what a login with a full agent
- * takes, and nothing beside a transfer. */
-#define RELAY_QUICKACKS 256
+/* Reads of the login phase that are acknowledged at once: a login takes some 15, one with a full agent
+ * twice that. */
+#define RELAY_QUICKACKS 64
 
 struct relay {
     struct flow up;
@@ -94,8 +94,8 @@ enum relay_end relay_run(struct stream *local, struct stream *remote, struct rel
 
     flow_init(&relay.up, local, remote, 0);
     flow_init(&relay.down, remote, local, RELAY_QUICKACKS);
-    TRACE(trace, "relay", "started: %s up, %s down", relay.up.spliceable ? "splice" : "copy",
-          relay.down.spliceable ? "splice" : "copy");
+    TRACE(trace, "relay", "started: %s up, %s down", relay.up.spliced ? "splice" : "copy",
+          relay.down.spliced ? "splice" : "copy");
 
     for (;;) {
         flow_run(&relay.up);
