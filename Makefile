@@ -80,7 +80,7 @@ OTHER_OS := $(filter-out core/os_$(OS).c,$(wildcard core/os_*.c))
 
 LIB_SRC := $(filter-out $(OTHER_OS),$(wildcard core/*.c config/*.c transports/*.c))
 CMD_SRC := $(wildcard cmd/*.c)
-UNIT_SRC := $(filter-out tests/unit/fake_%,$(wildcard tests/unit/*_test.c))
+UNIT_SRC := $(wildcard tests/unit/*_test.c)
 UNIT_HELP_SRC := $(wildcard tests/unit/fake_*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 HEADERS := $(wildcard */*.h)
@@ -89,8 +89,8 @@ MAN1 := $(wildcard cmd/*.1)
 MAN5 := $(wildcard config/*.5)
 
 # What an out-of-tree transport includes: transport.h and all that it stands on.
-PUBLIC_HEADERS := transports/transport.h core/ctx.h core/endpoint.h core/err.h core/stream.h \
-	core/trace.h
+PUBLIC_HEADERS := transports/transport.h core/clock.h core/ctx.h core/endpoint.h core/err.h \
+	core/stream.h core/trace.h
 
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/%.o)
@@ -113,10 +113,11 @@ $(BUILD)/stile: $(CMD_OBJ) $(LIB_OBJ)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CARES_LIBS) -pthread
 
 # Objects depend on the flags that they were made with, so a change of CFLAGS rebuilds.
-$(BUILD)/flags: FORCE
+$(BUILD)/flags: STAMP = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)
+$(BUILD)/version: STAMP = $(VERSION)
+$(BUILD)/flags $(BUILD)/version: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(VERSION)' | cmp -s - $@ || \
-		echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(VERSION)' >$@
+	@echo '$(STAMP)' | cmp -s - $@ || echo '$(STAMP)' >$@
 .PHONY: FORCE
 FORCE:
 
@@ -124,9 +125,11 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/transports/resolve.o: ALL_CFLAGS += $(CARES_CFLAGS)
-$(BUILD)/transports/nss.o: ALL_CFLAGS += -pthread
-$(BUILD)/cmd/stile.o: ALL_CFLAGS += -DSTILE_VERSION='"$(VERSION)"'
+# Private, or the stamp of the flags would have them, too, whenever such an object is what make was asked for.
+$(BUILD)/transports/dns.o: private ALL_CFLAGS += $(CARES_CFLAGS)
+$(BUILD)/transports/nss.o: private ALL_CFLAGS += -pthread
+$(CMD_OBJ): private ALL_CFLAGS += -DSTILE_VERSION='"$(VERSION)"'
+$(CMD_OBJ): $(BUILD)/version
 
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_HELP_OBJ:.o=.d) $(UNIT_BIN:=.d) $(BENCH_BIN:=.d)
 
@@ -188,16 +191,17 @@ clean:
 # --- installation --------------------------------------------------------------------------------
 
 install: all
-	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(LIBDIR)/pkgconfig
-	$(INSTALL) -m 755 $(BUILD)/stile $(DESTDIR)$(BINDIR)/stile
-	for page in $(MAN1); do $(INSTALL) -m 644 $$page $(DESTDIR)$(MANDIR)/man1/ || exit 1; done
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(LIBDIR)/pkgconfig'
+	$(INSTALL) -m 755 $(BUILD)/stile '$(DESTDIR)$(BINDIR)/stile'
+	$(INSTALL) -m 644 $(MAN1) '$(DESTDIR)$(MANDIR)/man1/'
 	for header in $(PUBLIC_HEADERS); do \
-		$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR)/$${header%/*} && \
-		$(INSTALL) -m 644 $$header $(DESTDIR)$(INCLUDEDIR)/$$header || exit 1; done
+		$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)/$${header%/*}" && \
+		$(INSTALL) -m 644 $$header "$(DESTDIR)$(INCLUDEDIR)/$$header" || exit 1; done
 	printf 'Name: stile\nDescription: transports for stile\nVersion: %s\nCflags: -I%s\n' \
-		'$(VERSION)' '$(INCLUDEDIR)' >$(DESTDIR)$(LIBDIR)/pkgconfig/stile.pc
+		'$(VERSION)' '$(INCLUDEDIR)' >'$(DESTDIR)$(LIBDIR)/pkgconfig/stile.pc'
 
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/stile $(MAN1:cmd/%=$(DESTDIR)$(MANDIR)/man1/%)
-	rm -f $(PUBLIC_HEADERS:%=$(DESTDIR)$(INCLUDEDIR)/%) $(DESTDIR)$(LIBDIR)/pkgconfig/stile.pc
-	-rmdir $(DESTDIR)$(INCLUDEDIR)/core $(DESTDIR)$(INCLUDEDIR)/transports $(DESTDIR)$(INCLUDEDIR)
+	rm -f '$(DESTDIR)$(BINDIR)/stile' '$(DESTDIR)$(LIBDIR)/pkgconfig/stile.pc'
+	for page in $(notdir $(MAN1)); do rm -f "$(DESTDIR)$(MANDIR)/man1/$$page"; done
+	for header in $(PUBLIC_HEADERS); do rm -f "$(DESTDIR)$(INCLUDEDIR)/$$header"; done
+	-cd '$(DESTDIR)$(INCLUDEDIR)' && rmdir core transports && cd .. && rmdir '$(notdir $(INCLUDEDIR))'

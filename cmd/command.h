@@ -3,20 +3,12 @@
 #ifndef STILE_CMD_COMMAND_H
 #define STILE_CMD_COMMAND_H
 
-#include <stdbool.h>
-
 #include "core/err.h"
 
-/* What a command leaves behind for main. */
-struct outcome {
-    struct err err;
-    bool quiet; /* the user wants no message */
-};
-
 /*
- * Runs a command to its end. On failure outcome->err is set: main prints it and makes its code the exit
- * status. argv[0] is the program's name.
+ * Runs a command to its end. Returns the exit status; what is in `err` then, main prints, unless it is
+ * silent. argv[0] is the program's name.
  */
-void stile_run(int argc, char **argv, struct outcome *outcome);
+int stile_run(int argc, char **argv, struct err *err);
 
 #endif

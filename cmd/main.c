@@ -11,7 +11,7 @@
 
 static const struct command {
     const char *name;
-    void (*run)(int argc, char **argv, struct outcome *outcome);
+    int (*run)(int argc, char **argv, struct err *err);
 } commands[] = {
     {"stile", stile_run},
 };
@@ -28,7 +28,7 @@ static const struct command *pick_command(const char *path)
     return &commands[0];
 }
 
-/* A descriptor below 3 that is closed would be given to the next socket, which then received our
+/* A descriptor below 3 that is closed would be given to the next socket, which would then receive our
  * messages or the user's bytes. Whether stdout was there is a question for the command. */
 static void hold_standard_descriptors(struct err *err)
 {
@@ -46,8 +46,8 @@ static void hold_standard_descriptors(struct err *err)
 /* One line, in one write, so that it stays whole among those of other processes. */
 static void print_failure(const struct command *command, const struct err *err)
 {
-    char *escaped = err->text ? text_escape(err->text) : NULL;
-    char *line = escaped ? text_format("%s: %s\n", command->name, escaped) : NULL;
+    char *escaped = text_escape(err_text(err));
+    char *line = escaped ? text_join(command->name, ": ", escaped, "\n", (char *)NULL) : NULL;
 
     if (line)
         (void)!write(STDERR_FILENO, line, strlen(line));
@@ -58,18 +58,17 @@ static void print_failure(const struct command *command, const struct err *err)
 int main(int argc, char **argv)
 {
     const struct command *command = pick_command(argv[0]);
-    struct outcome outcome = {.err = ERR_INIT};
+    struct err err = ERR_INIT;
+    int status = ERR_USAGE;
 
     /* That nobody reads any more is an error code for us, not a death. */
     (void)signal(SIGPIPE, SIG_IGN);
 
-    hold_standard_descriptors(&outcome.err);
-    if (outcome.err.code == ERR_NONE)
-        command->run(argc, argv, &outcome);
-    if (outcome.err.code != ERR_NONE && !outcome.quiet)
-        print_failure(command, &outcome.err);
-
-    int status = (int)outcome.err.code;
-    err_release(&outcome.err);
+    hold_standard_descriptors(&err);
+    if (err.code == ERR_NONE)
+        status = command->run(argc, argv, &err);
+    if (*err_text(&err))
+        print_failure(command, &err);
+    err_release(&err);
     return status;
 }

@@ -75,15 +75,17 @@ static const char *next_word(struct cursor *cursor)
 
 static int parse_long(struct cursor *cursor, struct err *err)
 {
-    const char *name = cursor->argv[cursor->at] + 2, *value = strchr(name, '=');
-    int length = (int)(value ? (size_t)(value - name) : strlen(name));
-    const struct option_row *row = row_of_name(cursor, name, (size_t)length);
+    const char *name = cursor->argv[cursor->at] + 2;
+    size_t length = strcspn(name, "=");
+    const char *value = name[length] ? name + length + 1 : NULL;
+    const struct option_row *row = row_of_name(cursor, name, length);
 
     if (!row)
-        return err_set(err, ERR_USAGE, "unknown option '--%.*s'", length, name);
+        return err_set(err, ERR_USAGE, "unknown option '--%.*s'; see --help", (int)length, name);
     if (value && !row->value)
         return err_set(err, ERR_USAGE, "option '--%s' takes no value", row->name);
-    value = value ? value + 1 : row->value ? next_word(cursor) : NULL;
+    if (row->value && !value)
+        value = next_word(cursor);
     if (row->value && !value)
         return err_set(err, ERR_USAGE, "option '--%s' wants a value: %s", row->name, row->value);
     return apply(cursor, row, value, err);
@@ -95,7 +97,7 @@ static int parse_cluster(struct cursor *cursor, struct err *err)
     for (const char *letter = cursor->argv[cursor->at] + 1; *letter; letter++) {
         const struct option_row *row = row_of_letter(cursor, *letter);
         if (!row)
-            return err_set(err, ERR_USAGE, "unknown option '-%c'", *letter);
+            return err_set(err, ERR_USAGE, "unknown option '-%c'; see --help", *letter);
         if (!row->value) {
             if (apply(cursor, row, NULL, err) == -1)
                 return -1;
@@ -124,6 +126,24 @@ int options_parse(const struct option_row *rows, size_t count, int argc, char **
             return -1;
     }
     return cursor.at;
+}
+
+void options_usage(const struct option_row *rows, size_t count, FILE *out)
+{
+    (void)fputs("[-", out);
+    for (size_t i = 0; i < count; i++)
+        if (rows[i].letter && !rows[i].value)
+            (void)fputc(rows[i].letter, out);
+    (void)fputc(']', out);
+    for (size_t i = 0; i < count; i++) {
+        const struct option_row *row = &rows[i];
+        if (row->letter && row->value)
+            (void)fprintf(out, " [-%c %s]", row->letter, row->value);
+        else if (!row->letter && row->value)
+            (void)fprintf(out, " [--%s=%s]", row->name, row->value);
+        else if (!row->letter)
+            (void)fprintf(out, " [--%s]", row->name);
+    }
 }
 
 void options_help(const struct option_row *rows, size_t count, FILE *out)

@@ -36,6 +36,9 @@ int option_count(const struct option_row *row, void *field, const char *value, s
 int options_parse(const struct option_row *rows, size_t count, int argc, char **argv, void *into,
                   struct err *err);
 
+/* Prints the options as a usage line has them: all in brackets, those without a value in one cluster. */
+void options_usage(const struct option_row *rows, size_t count, FILE *out);
+
 /* Prints the table for --help. */
 void options_help(const struct option_row *rows, size_t count, FILE *out);
 

@@ -13,12 +13,13 @@
 #include "cmd/command.h"
 #include "cmd/options.h"
 #include "config/config.h"
+#include "config/duration.h"
 #include "core/clock.h"
 #include "core/ctx.h"
 #include "core/endpoint.h"
 #include "core/fdpass.h"
 #include "core/relay.h"
-#include "transports/tcp.h"
+#include "transports/route.h"
 
 /* What the command line says. */
 struct request {
@@ -31,38 +32,63 @@ static int set_duration(const struct option_row *row, void *field, const char *v
                         struct err *err)
 {
     (void)row;
-    return config_parse_duration(value, field, err);
+    return duration_parse(value, field, err);
 }
 
 #define FIELD(member) offsetof(struct request, member)
 
 static const struct option_row rows[] = {
-    {'4', NULL, NULL, "use IPv4 addresses only", FIELD(config.family), option_int, AF_INET},
-    {'6', NULL, NULL, "use IPv6 addresses only", FIELD(config.family), option_int, AF_INET6},
-    {'q', NULL, NULL, "say nothing on failure; the exit status tells", FIELD(config.quiet),
-     option_true, 0},
-    {'v', NULL, NULL, "show what happens, with times; twice for more", FIELD(config.verbosity),
-     option_count, 0},
-    {'w', NULL, "time", "the most that connecting may take (default 60s)",
-     FIELD(config.timeout_ns), set_duration, 0},
-    {0, "fdpass", NULL, "hand the socket to ssh and end (ProxyUseFdpass yes)",
-     FIELD(config.fdpass), option_true, 0},
-    {0, "help", NULL, "show this text", FIELD(help), option_true, 0},
-    {'V', "version", NULL, "show the version", FIELD(version), option_true, 0},
+    {.letter = '4',
+     .help = "use IPv4 addresses only",
+     .field = FIELD(config.family),
+     .apply = option_int,
+     .constant = AF_INET},
+    {.letter = '6',
+     .help = "use IPv6 addresses only",
+     .field = FIELD(config.family),
+     .apply = option_int,
+     .constant = AF_INET6},
+    {.letter = 'q',
+     .help = "say nothing on failure; the exit status tells",
+     .field = FIELD(config.quiet),
+     .apply = option_true},
+    {.letter = 'v',
+     .help = "show what happens, with times; twice for more",
+     .field = FIELD(config.verbosity),
+     .apply = option_count},
+    {.letter = 'w',
+     .value = "time",
+     .help = "give up when not connected within this time (60s)",
+     .field = FIELD(config.timeout_ns),
+     .apply = set_duration},
+    {.name = "fdpass",
+     .help = "hand the socket to ssh and end (ProxyUseFdpass yes)",
+     .field = FIELD(config.fdpass),
+     .apply = option_true},
+    {.name = "help", .help = "show this text", .field = FIELD(help), .apply = option_true},
+    {.letter = 'V',
+     .name = "version",
+     .help = "show the version",
+     .field = FIELD(version),
+     .apply = option_true},
 };
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
 static void print_help(void)
 {
-    (void)printf("usage: stile [-46qv] [-w time] [--fdpass] [--] host port\n"
-                 "Connects stdin and stdout to a port of a host. In ~/.ssh/config:\n"
-                 "    ProxyCommand stile %%h %%p\n\n");
+    (void)fputs("usage: stile ", stdout);
+    options_usage(rows, ROW_COUNT, stdout);
+    (void)fputs(" [--] host port\n"
+                "Connects stdin and stdout to a port of a host. In ~/.ssh/config:\n"
+                "    ProxyCommand stile %h %p\n\n",
+                stdout);
     options_help(rows, ROW_COUNT, stdout);
-    (void)printf("\nA time is in seconds (30, 1.5) or has a unit (300ms, 90s, 2m, 1h).\n"
-                 "Exit status: 0 done, 1 stream broke, 2 usage, 3 no such name, 4 no connection,\n"
-                 "5 refused by a proxy, 6 authentication, 7 out of time, 8 module missing.\n"
-                 "Manual: stile(1).\n");
+    (void)fputs("\nA time is in seconds (30, 1.5) or has a unit (300ms, 90s, 2m, 1h).\n"
+                "Exit status: 0 done, 1 stream broke, 2 usage, 3 no such name, 4 no connection,\n"
+                "5 refused by a proxy, 6 authentication, 7 out of time, 8 module missing.\n"
+                "Manual: stile(1).\n",
+                stdout);
 }
 
 /* Answers --help and --version. They stand alone: as a host name from a stranger they are refused, so
@@ -70,7 +96,8 @@ static void print_help(void)
 static int answer(const struct request *request, int operands, struct err *err)
 {
     if (operands > 0)
-        return err_set(err, ERR_USAGE, "--help and --version stand alone; a host can't start with '-'");
+        return err_set(err, ERR_USAGE,
+                       "--help and --version stand alone; a host can't start with '-'");
     if (request->help)
         print_help();
     else
@@ -113,78 +140,82 @@ static void leave_group(const struct trace *trace)
         TRACE_LEVEL(2, trace, "relay", "left the process group");
 }
 
-static void relay(struct stream *remote, const struct endpoint *target, const struct trace *trace,
-                  struct err *err)
+/* 0, or -1 with err set. */
+static int relay(struct stream *remote, const struct endpoint *target, const struct trace *trace,
+                 struct err *err)
 {
     struct stream *local = stream_fd_new(STDIN_FILENO, STDOUT_FILENO);
+    int done = 0;
 
-    if (!local) {
-        (void)err_set(err, ERR_STREAM, "relay: %s", strerror(errno));
-        return;
-    }
+    if (!local)
+        return err_set(err, ERR_STREAM, "relay: %s", strerror(errno));
     leave_group(trace);
     switch (relay_run(local, remote, NULL, trace, err)) {
     case RELAY_DONE:
         break;
     case RELAY_LOCAL_GONE:
-        (void)err_set_silent(err, ERR_STREAM);
+        done = err_set_silent(err, ERR_STREAM);
         break;
     case RELAY_BROKEN:
-        (void)err_wrap(err, "relay: %s", target->text);
+        done = err_wrap(err, "relay: %s", target->text);
         break;
     }
     stream_close(local);
+    return done;
 }
 
-static void connect_and_carry(const struct config *config, const struct endpoint *target,
-                              int64_t start_ns, struct err *err)
+/* 0, or -1 with err set. */
+static int connect_and_carry(const struct config *config, const struct endpoint *target,
+                             int64_t start_ns, struct err *err)
 {
     struct trace trace = {config->verbosity, start_ns, STDERR_FILENO};
     struct ctx ctx = {
         .deadline_ns = start_ns + config->timeout_ns,
-        .limit_ns = config->timeout_ns,
+        .timeout_ns = config->timeout_ns,
         .cancel_fd = STDOUT_FILENO,
         .err = err,
         .trace = &trace,
         .config = config,
     };
-    struct dialer direct = {.transport = &tcp_transport};
-    struct stream *remote = dialer_dial(&direct, target, &ctx);
+    struct stream *remote = route_dial(target, &ctx);
 
     if (!remote)
-        return;
-    if (config->fdpass)
-        (void)fdpass_send(STDOUT_FILENO, stream_socket(remote), &ctx);
-    else
-        relay(remote, target, &trace, err);
+        return -1;
+    int done = config->fdpass ? fdpass_send(STDOUT_FILENO, stream_socket(remote), &ctx)
+                              : relay(remote, target, &trace, err);
     stream_close(remote);
+    return done;
 }
 
-void stile_run(int argc, char **argv, struct outcome *outcome)
+/* 0, or -1 with err set. */
+static int serve(const struct request *request, int operands, char **operand, int64_t start_ns,
+                 struct err *err)
+{
+    struct endpoint target = ENDPOINT_INIT;
+
+    if (request->help || request->version)
+        return answer(request, operands, err);
+    if (operands != 2)
+        return err_set(err, ERR_USAGE, "want a host and a port; see --help");
+    if (request->config.fdpass && fdpass_check(STDOUT_FILENO, err) == -1)
+        return err_wrap(err, "--fdpass: stdout");
+    if (endpoint_set(&target, operand[0], operand[1], err) == -1)
+        return -1;
+    int done = connect_and_carry(&request->config, &target, start_ns, err);
+    endpoint_release(&target);
+    return done;
+}
+
+int stile_run(int argc, char **argv, struct err *err)
 {
     int64_t start_ns = clock_ns();
     struct request request = {.help = false};
-    struct endpoint target = ENDPOINT_INIT;
-    struct err *err = &outcome->err;
 
     config_init(&request.config);
     int first = options_parse(rows, ROW_COUNT, argc, argv, &request, err);
-    outcome->quiet = request.config.quiet;
-    if (first == -1)
-        goto out;
-    if (request.help || request.version) {
-        (void)answer(&request, argc - first, err);
-        goto out;
-    }
-    if (argc - first != 2) {
-        (void)err_set(err, ERR_USAGE, "want a host and a port; see stile --help");
-        goto out;
-    }
-    if (endpoint_set(&target, argv[first], argv[first + 1], err) == -1)
-        goto out;
-    if (request.config.fdpass && fdpass_check(STDOUT_FILENO, err) == -1)
-        goto out;
-    connect_and_carry(&request.config, &target, start_ns, err);
-out:
-    endpoint_release(&target);
+    if (first != -1)
+        (void)serve(&request, argc - first, argv + first, start_ns, err);
+    if (request.config.quiet)
+        err_silence(err);
+    return (int)err->code;
 }

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#define CLOCK_US INT64_C(1000)
 #define CLOCK_MS INT64_C(1000000)
 #define CLOCK_S INT64_C(1000000000)
 #define CLOCK_NEVER INT64_MAX /* as a point in time: it does not come */

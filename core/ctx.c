@@ -4,11 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/clock.h"
-
 static int ctx_out_of_time(struct ctx *ctx)
 {
-    return err_set(ctx->err, ERR_TIME, "no answer within %g s", (double)ctx->limit_ns / CLOCK_S);
+    return err_set(ctx->err, ERR_TIME, "no answer within %g s", (double)ctx->timeout_ns / CLOCK_S);
 }
 
 int ctx_wait(struct ctx *ctx, struct pollfd *fds, nfds_t count, int64_t until_ns)
@@ -31,7 +29,7 @@ int ctx_wait(struct ctx *ctx, struct pollfd *fds, nfds_t count, int64_t until_ns
         return err_set(ctx->err, ERR_CONNECT, "poll: %s", strerror(errno));
 
     if (all[count].revents) {
-        TRACE(ctx->trace, "ctx", "called off: nobody waits for the result any more");
+        TRACE(ctx->trace, "dial", "called off: nobody waits for the result any more");
         return err_set_silent(ctx->err, ERR_STREAM);
     }
     if (clock_ns() >= ctx->deadline_ns)

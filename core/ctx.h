@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdint.h>
 
+#include "core/clock.h"
 #include "core/err.h"
 #include "core/trace.h"
 
@@ -16,7 +17,7 @@ struct config;
 
 struct ctx {
     int64_t deadline_ns;         /* covers all that comes before the relay: names, TCP, handshakes */
-    int64_t limit_ns;            /* how long that was in the beginning, for the message */
+    int64_t timeout_ns;          /* how long that was in the beginning, for the message */
     int cancel_fd;               /* a hang-up here (POLLHUP, POLLERR) = give up; -1 = nobody can */
     struct err *err;             /* set once, where the cause is known */
     const struct trace *trace;   /* never NULL */

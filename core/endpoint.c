@@ -18,11 +18,6 @@
 /* RFC 6335 section 5.1, and the underscore and dot that some services files have. */
 #define SERVICE_CHARS LETTERS DIGITS "-_."
 
-static int no_memory(struct err *err)
-{
-    return err_set(err, ERR_USAGE, "out of memory");
-}
-
 static bool has_control_or_blank(const char *text)
 {
     for (; *text; text++) {
@@ -33,7 +28,8 @@ static bool has_control_or_blank(const char *text)
     return false;
 }
 
-/* RFC 4007 section 11: an address, and behind a percent sign the zone, which this machine must know. */
+/* RFC 4007 section 11: an address, and behind a percent sign a zone. Whether this machine knows the zone is
+ * the resolver's question. */
 static bool is_ipv6(const char *text, size_t length)
 {
     char digits[INET6_ADDRSTRLEN];
@@ -136,7 +132,7 @@ int endpoint_set(struct endpoint *endpoint, const char *host, const char *port, 
         made.text = host_port_text(made.host, made.port);
     if (!made.text) {
         endpoint_release(&made);
-        return no_memory(err);
+        return err_no_memory(err);
     }
     *endpoint = made;
     return 0;
@@ -157,7 +153,7 @@ static int endpoint_set_path(struct endpoint *endpoint, const char *path, struct
     made.text = text_join("unix:", path, (char *)NULL);
     if (!made.path || !made.text) {
         endpoint_release(&made);
-        return no_memory(err);
+        return err_no_memory(err);
     }
     *endpoint = made;
     return 0;
@@ -187,7 +183,7 @@ int endpoint_parse(struct endpoint *endpoint, const char *text, uint16_t default
 
     char *host = colon ? strndup(text, (size_t)(colon - text)) : strdup(text);
     char *port = colon ? strdup(colon + 1) : text_format("%u", (unsigned)default_port);
-    int done = host && port ? endpoint_set(endpoint, host, port, err) : no_memory(err);
+    int done = host && port ? endpoint_set(endpoint, host, port, err) : err_no_memory(err);
     free(host);
     free(port);
     return done;

@@ -27,7 +27,8 @@ struct endpoint {
  * that do not enclose an IPv6 address, or colons without being one. A port is 1..65535 or the name of
  * a TCP service, services(5); reads that file, does not use the network.
  *
- * 0, and the caller releases the endpoint; or -1 with err set (ERR_USAGE) and the endpoint as it was.
+ * 0, and the caller releases the endpoint (what was in it before is not freed); or -1 with err set
+ * (ERR_USAGE) and the endpoint as it was.
  */
 int endpoint_set(struct endpoint *endpoint, const char *host, const char *port, struct err *err);
 

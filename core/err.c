@@ -6,9 +6,6 @@
 
 #include "core/text.h"
 
-/* Stands in for a message that there was no memory for; never freed. */
-static char err_no_memory[] = "out of memory";
-
 int err_set(struct err *err, enum err_code code, const char *format, ...)
 {
     if (err->code != ERR_NONE)
@@ -16,18 +13,29 @@ int err_set(struct err *err, enum err_code code, const char *format, ...)
 
     va_list args;
     va_start(args, format);
-    char *text = text_vformat(format, args);
+    err->text = text_vformat(format, args);
     va_end(args);
     err->code = code;
-    err->text = text ? text : err_no_memory;
     return -1;
 }
 
 int err_set_silent(struct err *err, enum err_code code)
 {
     if (err->code == ERR_NONE)
-        err->code = code;
+        *err = (struct err){.code = code, .silent = true};
     return -1;
+}
+
+int err_no_memory(struct err *err)
+{
+    return err_set(err, ERR_CONNECT, "out of memory");
+}
+
+void err_silence(struct err *err)
+{
+    free(err->text);
+    err->text = NULL;
+    err->silent = true;
 }
 
 int err_wrap(struct err *err, const char *format, ...)
@@ -42,8 +50,7 @@ int err_wrap(struct err *err, const char *format, ...)
     char *text = prefix ? text_format("%s: %s", prefix, err->text) : NULL;
     free(prefix);
     if (text) {
-        if (err->text != err_no_memory)
-            free(err->text);
+        free(err->text);
         err->text = text;
     }
     return -1;
@@ -51,13 +58,13 @@ int err_wrap(struct err *err, const char *format, ...)
 
 const char *err_text(const struct err *err)
 {
-    return err->text ? err->text : "";
+    if (err->silent || err->code == ERR_NONE)
+        return "";
+    return err->text ? err->text : "out of memory";
 }
 
 void err_release(struct err *err)
 {
-    if (err->text != err_no_memory)
-        free(err->text);
-    err->text = NULL;
-    err->code = ERR_NONE;
+    free(err->text);
+    *err = (struct err)ERR_INIT;
 }

@@ -8,6 +8,8 @@
 #ifndef STILE_CORE_ERR_H
 #define STILE_CORE_ERR_H
 
+#include <stdbool.h>
+
 /* The values are the exit status of the process: part of the interface, stile(1). */
 enum err_code {
     ERR_NONE = 0,
@@ -23,10 +25,11 @@ enum err_code {
 
 struct err {
     enum err_code code;
-    char *text; /* owned; NULL: nobody is left to read a message, so none is printed */
+    bool silent; /* nobody reads a message, so none is printed */
+    char *text;  /* owned; ask err_text */
 };
 
-#define ERR_INIT {ERR_NONE, 0}
+#define ERR_INIT {ERR_NONE, false, 0}
 
 /*
  * Says what went wrong. The first cause stays: on an err that is already set this does nothing, so a
@@ -39,10 +42,16 @@ int err_set(struct err *err, enum err_code code, const char *format, ...)
 /* As err_set, without a message: the one who would have read it has gone. */
 int err_set_silent(struct err *err, enum err_code code);
 
+/* As err_set, for malloc(3) and its kind. It comes before anything is connected: ERR_CONNECT. */
+int err_no_memory(struct err *err);
+
+/* Takes the message away; the code stays. */
+void err_silence(struct err *err);
+
 /* Puts "format: " in front of the text of an err that is set and not silent. Always returns -1. */
 int err_wrap(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The text as it may be printed: never NULL, even where the memory for the message was lacking. */
+/* The message, "" when there is none to print. Never NULL, even where the memory for it was lacking. */
 const char *err_text(const struct err *err);
 
 /* Frees the text and makes the err fit for another attempt. */

@@ -14,10 +14,9 @@ int fdpass_check(int sock, struct err *err)
     socklen_t size = sizeof(self);
 
     if (getsockname(sock, (struct sockaddr *)&self, &size) == -1)
-        return err_set(err, ERR_USAGE,
-                       "--fdpass: stdout is not a socket; it works with ProxyUseFdpass yes only");
+        return err_set(err, ERR_USAGE, "not a socket; ssh makes it one with ProxyUseFdpass yes");
     if (self.ss_family != AF_UNIX)
-        return err_set(err, ERR_USAGE, "--fdpass: stdout is not a Unix socket");
+        return err_set(err, ERR_USAGE, "not a Unix socket");
     return 0;
 }
 

@@ -91,8 +91,7 @@ static void flow_acknowledge(struct flow *flow)
 
 static void flow_count(struct flow *flow, size_t moved)
 {
-    if (flow->bytes < FLOW_BULK_BYTES && flow->bytes + moved >= FLOW_BULK_BYTES &&
-        flow->spliced) {
+    if (flow->bytes < FLOW_BULK_BYTES && flow->bytes + moved >= FLOW_BULK_BYTES && flow->spliced) {
         os_pipe_grow(flow->source->rfd, FLOW_SPLICE_BYTES);
         os_pipe_grow(flow->sink->wfd, FLOW_SPLICE_BYTES);
     }
@@ -235,14 +234,13 @@ void flow_poll(struct flow *flow, struct pollfd pfd[FLOW_SIDES])
     if (flow->state == FLOW_DONE)
         return;
 
-    if (flow_may_read(flow) && !flow->ready[FLOW_SOURCE] &&
-        stream_wait(flow->source, POLLIN, &pfd[FLOW_SOURCE]) == 1)
-        flow->ready[FLOW_SOURCE] = true;
-
+    if (flow_may_read(flow) && !flow->ready[FLOW_SOURCE])
+        flow->ready[FLOW_SOURCE] = stream_wait(flow->source, POLLIN, &pfd[FLOW_SOURCE]) == 1;
     if (!flow->ready[FLOW_SINK])
-        (void)stream_wait(flow->sink, POLLOUT, &pfd[FLOW_SINK]);
-    else
-        pfd[FLOW_SINK].fd = flow->sink->wfd;
+        flow->ready[FLOW_SINK] = stream_wait(flow->sink, POLLOUT, &pfd[FLOW_SINK]) == 1;
+    /* Only watched: has it gone? */
+    if (flow->ready[FLOW_SINK])
+        pfd[FLOW_SINK] = (struct pollfd){.fd = flow->sink->wfd};
 }
 
 void flow_polled(struct flow *flow, const struct pollfd pfd[FLOW_SIDES])

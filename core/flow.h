@@ -62,8 +62,8 @@ void flow_cut(struct flow *flow);
 bool flow_runnable(const struct flow *flow);
 
 /*
- * Says what to poll for; a descriptor of -1 = nothing on that side. The sink is watched as long as the flow
- * lives, even with nothing to write, for it may go away. May find the source ready without sleep; ask
+ * Says what to poll for; a descriptor of -1 = nothing on that side. A bare sink is watched as long as the flow
+ * lives, even with nothing to write, for it may go away. May find that nothing need be waited for; ask
  * flow_runnable afterwards.
  */
 void flow_poll(struct flow *flow, struct pollfd pfd[FLOW_SIDES]);

@@ -33,11 +33,11 @@ static bool relay_over(const struct relay *relay)
 static int relay_sleep(struct relay *relay)
 {
     struct pollfd pfds[2 * FLOW_SIDES];
+    int ready;
 
     flow_poll(&relay->up, pfds);
     flow_poll(&relay->down, pfds + FLOW_SIDES);
     int timeout = flow_runnable(&relay->up) || flow_runnable(&relay->down) ? 0 : -1;
-    int ready;
     do
         ready = poll(pfds, 2 * FLOW_SIDES, timeout);
     while (ready == -1 && errno == EINTR);
@@ -48,8 +48,8 @@ static int relay_sleep(struct relay *relay)
     return 0;
 }
 
-/* A remote that goes away has not read all that it was given, if its socket still has an error that no
- * read or write has reported. */
+/* If the remote's socket still holds an error that no read or write has reported, it went away before it
+ * had read everything. */
 static int late_error(const struct flow *up)
 {
     int error = 0;
@@ -99,7 +99,7 @@ enum relay_end relay_run(struct stream *local, struct stream *remote, struct rel
 
     for (;;) {
         flow_run(&relay.up);
-        /* The remote is not told of an end that is none, so it would never come to its own. */
+        /* Our input broke, so the remote is told no end and may never send its own: stop reading it. */
         if (relay.up.error[FLOW_SOURCE])
             flow_cut(&relay.down);
         flow_run(&relay.down);

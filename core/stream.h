@@ -2,7 +2,7 @@
 /*
  * A stream: an open, ordered, two-way byte stream with half-close, whatever carries it.
  *
- * Reading and writing never block; waiting is the business of who holds several streams (the relay,
+ * Reading and writing never block; waiting is the business of whoever holds several streams (the relay,
  * ctx_wait). The lowest layer alone sees EINTR and EAGAIN, nobody above it does.
  */
 #ifndef STILE_CORE_STREAM_H
@@ -33,8 +33,9 @@ struct stream_ops {
     int (*shut_wr)(struct stream *);
 
     /* Fills in what to poll for until `want` (POLLIN: a read, POLLOUT: a write or shut_wr) can go
-     * on. A layered stream may need the other event, or none (fd -1). Returns 1 when bytes lie
-     * decoded already, so that poll(2) would sleep on them; else 0. */
+     * on. A layered stream may need the other event, or none (fd -1). Returns 1 when it can go on at
+     * once, because bytes lie decoded or reading has made room for writing, so that poll(2) would
+     * sleep on it; else 0. */
     int (*wait)(struct stream *, short want, struct pollfd *);
 
     /* Closes and frees all of it. Never blocks: what was not sent is lost. */
@@ -83,8 +84,8 @@ void stream_close(struct stream *stream);
  *
  * Descriptors that were inherited are shared with strangers, so their O_NONBLOCK is left alone: sockets
  * are used with MSG_DONTWAIT, pipes get an open file description of their own where the system
- * can give one (os_reopen_nonblock), and else are written PIPE_BUF bytes at a time after poll(2) said
- * yes, which POSIX promises not to block.
+ * can give one (os_reopen_nonblock, at the first read or write, which opens a file), and else are written
+ * PIPE_BUF bytes at a time after poll(2) said yes, which POSIX promises not to block.
  */
 struct stream *stream_fd_new(int rfd, int wfd);
 

@@ -8,54 +8,61 @@
 struct happy {
     const struct happy_ops *ops;
     void *net;
-    const struct names *names;
+    const struct addresses *addresses;
     struct happy_report *report;
 
-    size_t used[NAMES_FAMILIES]; /* addresses of each family that were tried */
-    enum name_family next;       /* whose turn it is: families alternate, section 4 */
+    size_t used[FAMILIES]; /* addresses of each family that were tried */
+    enum family next;       /* whose turn it is: families alternate, section 4 */
     int64_t resolved_ns;         /* when the first IPv4 address was there; CLOCK_NEVER = not yet */
     int64_t attempt_ns;          /* before this the next attempt does not begin */
 };
 
-/* All that can be known without waiting: does the family have an address that was not tried? */
-static bool happy_has(const struct happy *happy, enum name_family family)
+/* Does the family have an address that was not tried? */
+static bool happy_has(const struct happy *happy, enum family family)
 {
-    return happy->used[family] < happy->names->count[family];
+    return happy->used[family] < happy->addresses->count[family];
 }
 
-/* The family to try next; NAMES_FAMILIES when there is nothing to try yet. */
-static enum name_family happy_choose(const struct happy *happy)
+/* The family to try next; FAMILIES when there is nothing to try yet. */
+static enum family happy_choose(const struct happy *happy)
 {
-    enum name_family other = happy->next == NAMES_V6 ? NAMES_V4 : NAMES_V6;
+    enum family other = happy->next == FAMILY_V6 ? FAMILY_V4 : FAMILY_V6;
 
     if (happy_has(happy, happy->next))
         return happy->next;
-    return happy_has(happy, other) ? other : NAMES_FAMILIES;
+    return happy_has(happy, other) ? other : FAMILIES;
 }
 
 /* When the next attempt may begin. Section 3: IPv4 waits a little for an AAAA answer, at the start only. */
-static int64_t happy_due_ns(const struct happy *happy, enum name_family family)
+static int64_t happy_due_ns(const struct happy *happy, enum family family)
 {
-    if (happy->report->count == 0 && family == NAMES_V4 && happy->names->pending[NAMES_V6])
+    if (happy->report->count == 0 && family == FAMILY_V4 && happy->addresses->pending[FAMILY_V6])
         return happy->resolved_ns + HAPPY_RESOLUTION_DELAY_MS * CLOCK_MS;
     return happy->attempt_ns;
 }
 
+static void happy_end(const struct happy *happy, struct happy_try *try, int error)
+{
+    try->error = error;
+    if (happy->ops->ended)
+        happy->ops->ended(happy->net, try);
+}
+
 static void happy_fail(struct happy *happy, struct happy_try *try, int error)
 {
+    happy_end(happy, try, error);
     try->handle = -1;
-    try->error = error;
     /* Section 5: a failure starts the next attempt at once. */
     happy->attempt_ns = happy->ops->now_ns(happy->net);
 }
 
-static void happy_begin(struct happy *happy, enum name_family family)
+static void happy_begin(struct happy *happy, enum family family)
 {
     struct happy_try *try = &happy->report->tries[happy->report->count++];
 
-    *try = (struct happy_try){.address = &happy->names->found[family][happy->used[family]++],
+    *try = (struct happy_try){.address = &happy->addresses->found[family][happy->used[family]++],
                               .error = EINPROGRESS};
-    happy->next = family == NAMES_V6 ? NAMES_V4 : NAMES_V6;
+    happy->next = family == FAMILY_V6 ? FAMILY_V4 : FAMILY_V6;
     try->handle = happy->ops->connect(happy->net, try->address);
     if (try->handle == -1)
         happy_fail(happy, try, errno);
@@ -67,8 +74,8 @@ static void happy_begin(struct happy *happy, enum name_family family)
 static int64_t happy_begin_due(struct happy *happy)
 {
     for (;;) {
-        enum name_family family = happy_choose(happy);
-        if (family == NAMES_FAMILIES)
+        enum family family = happy_choose(happy);
+        if (family == FAMILIES)
             return CLOCK_NEVER;
 
         int64_t now_ns = happy->ops->now_ns(happy->net);
@@ -91,7 +98,7 @@ static int happy_harvest(struct happy *happy, const struct pollfd *pfds, const i
         struct happy_try *try = &happy->report->tries[index[i]];
         int error = happy->ops->result(happy->net, try->handle);
         if (error == 0) {
-            try->error = 0;
+            happy_end(happy, try, 0);
             return index[i];
         }
         happy->ops->abandon(happy->net, try->handle);
@@ -123,7 +130,7 @@ static int happy_race(struct happy *happy)
     for (;;) {
         int64_t due_ns = happy_begin_due(happy);
         nfds_t count = happy_open(happy, pfds, index);
-        bool pending = happy->names->pending[NAMES_V6] || happy->names->pending[NAMES_V4];
+        bool pending = happy->addresses->pending[FAMILY_V6] || happy->addresses->pending[FAMILY_V4];
 
         if (count == 0 && due_ns == CLOCK_NEVER && !pending)
             return -1;
@@ -137,15 +144,15 @@ static int happy_race(struct happy *happy)
     }
 }
 
-int happy_dial(const struct happy_ops *ops, void *net, const struct names *names,
+int happy_dial(const struct happy_ops *ops, void *net, const struct addresses *addresses,
                struct happy_report *report)
 {
     struct happy happy = {
         .ops = ops,
         .net = net,
-        .names = names,
+        .addresses = addresses,
         .report = report,
-        .next = NAMES_V6,
+        .next = FAMILY_V6,
         .resolved_ns = CLOCK_NEVER,
         .attempt_ns = INT64_MIN,
     };

@@ -12,12 +12,20 @@
 #include <poll.h>
 #include <stdint.h>
 
-#include "transports/address.h"
+#include "core/address.h"
 
 #define HAPPY_RESOLUTION_DELAY_MS 50 /* section 3: how long IPv4 waits for the AAAA answer */
 #define HAPPY_ATTEMPT_DELAY_MS 250   /* section 5: head start of one attempt over the next */
-#define HAPPY_TRIES_MAX (NAMES_FAMILIES * NAMES_MAX)
+#define HAPPY_TRIES_MAX (FAMILIES * ADDRESSES_MAX)
 
+/* One attempt and how it went: EINPROGRESS while it is open, 0 for the winner, else its errno. */
+struct happy_try {
+    const struct address *address;
+    int handle;
+    int error;
+};
+
+/* The network and the clock. */
 struct happy_ops {
     /* The time, in nanoseconds. */
     int64_t (*now_ns)(void *net);
@@ -28,21 +36,17 @@ struct happy_ops {
     /* What became of an attempt that had an event: 0 = connected, else an errno. */
     int (*result)(void *net, int handle);
 
+    /* Hears of an attempt that has failed or won, for the trace. NULL: nobody listens. */
+    void (*ended)(void *net, const struct happy_try *);
+
     /* Closes an attempt that failed or lost. */
     void (*abandon)(void *net, int handle);
 
     /*
-     * Sleeps until one of the attempts has an event (POLLOUT; revents says so), `names` has changed, or
-     * `until_ns` has come (INT64_MAX: no such time). 0, or -1 to give the whole thing up.
+     * Sleeps until one of the attempts has an event (POLLOUT; revents says so), `addresses` has grown, or
+     * `until_ns` has come (CLOCK_NEVER: no such time). 0, or -1 to give the whole thing up.
      */
     int (*wait)(void *net, struct pollfd *attempts, nfds_t count, int64_t until_ns);
-};
-
-/* One attempt and how it went: EINPROGRESS while it is open, 0 for the winner, else its errno. */
-struct happy_try {
-    const struct address *address;
-    int handle;
-    int error;
 };
 
 struct happy_report {
@@ -52,11 +56,11 @@ struct happy_report {
 };
 
 /*
- * Races the addresses in `names`, which ops->wait keeps filling. Returns the handle of the winner, all
+ * Races the `addresses`, which ops->wait keeps filling. Returns the handle of the winner, all
  * others abandoned; or -1 when every address failed, none was found, or ops->wait gave up. `report`
- * says what was tried; its addresses point into `names`.
+ * says what was tried; its addresses point into `addresses`.
  */
-int happy_dial(const struct happy_ops *ops, void *net, const struct names *names,
+int happy_dial(const struct happy_ops *ops, void *net, const struct addresses *addresses,
                struct happy_report *report);
 
 #endif

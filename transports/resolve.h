@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a host name to addresses: /etc/hosts, then DNS by c-ares with A and AAAA side by side, then
- * whatever else getaddrinfo(3) knows (mDNS, LDAP, nss-resolve, …), in a thread because it blocks.
+ * From a host to addresses. The order of the sources: what is an address already; /etc/hosts; localhost
+ * (RFC 6761); DNS; and whatever else getaddrinfo(3) knows (mDNS, LDAP, nss-resolve, …), in a thread because it
+ * blocks.
  *
  * Nothing here waits: the owner polls what resolve_poll says, together with what else it waits for.
  */
@@ -12,26 +13,23 @@
 #include <stdint.h>
 
 #include "core/err.h"
-#include "core/trace.h"
-#include "transports/address.h"
+#include "transports/question.h"
 
 struct resolve;
 
 /*
- * The address that `host` spells out (192.0.2.1, 2001:db8::1, fe80::1%eth0), with no resolver at all.
- * 1 = added to `names`; 0 = it is a name; -1 = it can't be used: wrong family, unknown zone; err is set.
+ * Takes the host as an address, with no resolver at all. 1 = added; 0 = it is a name; -1 = it can't be used:
+ * an address of the other family, a zone that is none; err is set (ERR_NAME).
  */
-int resolve_numeric(const char *host, uint16_t port, int family, struct names *names,
-                    struct err *err);
+int resolve_numeric(const struct question *question, struct err *err);
 
 /*
- * Starts to look up `host`; AF_UNSPEC asks for both families. Results arrive in `names`, which must outlive
- * the resolve, as must `host` and `trace`. What is in files is there at once. NULL with err set.
+ * Starts to look up a name. Answers go where the question says, those from files before this returns.
+ * What the question points to must outlive the resolve. NULL with err set when there is no memory.
  */
-struct resolve *resolve_new(const char *host, uint16_t port, int family, struct names *names,
-                            const struct trace *trace, struct err *err);
+struct resolve *resolve_new(const struct question *question, struct err *err);
 
-/* Most descriptors that resolve_poll fills in. */
+/* Most descriptors that resolve_poll fills in: those of DNS, and one for the thread. */
 #define RESOLVE_FDS 17
 
 /* What to poll for, and lowers *until_ns to when resolve_step must be called at the latest. Returns

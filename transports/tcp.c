@@ -15,7 +15,6 @@
 #include "core/text.h"
 #include "transports/happy.h"
 #include "transports/resolve.h"
-#include "transports/unix.h"
 
 _Static_assert(HAPPY_TRIES_MAX + RESOLVE_FDS <= CTX_WAIT_FDS, "a dial waits for all of them at once");
 
@@ -25,7 +24,7 @@ _Static_assert(HAPPY_TRIES_MAX + RESOLVE_FDS <= CTX_WAIT_FDS, "a dial waits for 
 /* One dial: the network as happy.c sees it. */
 struct tcp_dial {
     struct ctx *ctx;
-    struct names names;
+    struct addresses addresses;
     struct resolve *resolve; /* NULL when the host is an address */
 };
 
@@ -61,18 +60,26 @@ static int tcp_connect(void *net, const struct address *to)
     char text[ADDRESS_TEXT_MAX];
     int fd = os_socket(to->sa.any.sa_family, SOCK_STREAM, 0);
 
-    TRACE(dial->ctx->trace, "tcp", "connecting to %s", address_text(to, text));
     if (fd == -1)
         return -1;
+    TRACE(dial->ctx->trace, "tcp", "connecting to %s", address_text(to, text));
     tcp_set_options(fd);
     if (connect(fd, &to->sa.any, to->len) == -1 && errno != EINPROGRESS && errno != EINTR) {
         int error = errno;
-        TRACE(dial->ctx->trace, "tcp", "%s: %s", text, strerror(error));
         (void)close(fd);
         errno = error;
         return -1;
     }
     return fd;
+}
+
+static void tcp_ended(void *net, const struct happy_try *try)
+{
+    const struct tcp_dial *dial = net;
+    char text[ADDRESS_TEXT_MAX];
+
+    TRACE(dial->ctx->trace, "tcp", "%s: %s", address_text(try->address, text),
+          try->error ? strerror(try->error) : "connected");
 }
 
 static int tcp_result(void *net, int fd)
@@ -113,6 +120,7 @@ static const struct happy_ops tcp_net = {
     .now_ns = tcp_now_ns,
     .connect = tcp_connect,
     .result = tcp_result,
+    .ended = tcp_ended,
     .abandon = tcp_abandon,
     .wait = tcp_wait,
 };
@@ -179,48 +187,38 @@ static void tcp_explain(const struct tcp_dial *dial, const struct happy_report *
     free(list);
 }
 
-/* --- the transport --- */
+/* --- the dial --- */
 
 /* A connected descriptor, or -1 with ctx->err set. */
 static int tcp_reach(struct tcp_dial *dial, const struct endpoint *to)
 {
     struct ctx *ctx = dial->ctx;
     struct happy_report report;
-    char text[ADDRESS_TEXT_MAX];
-    int family = ctx->config->family;
-    int numeric = resolve_numeric(to->host, to->port, family, &dial->names, ctx->err);
+    struct question question = {to->host, to->port, ctx->config->family, &dial->addresses,
+                                ctx->trace};
+    int numeric = resolve_numeric(&question, ctx->err);
 
     if (numeric == -1)
         return -1;
     if (!numeric) {
         TRACE(ctx->trace, "name", "looking up %s", to->host);
-        dial->resolve = resolve_new(to->host, to->port, family, &dial->names, ctx->trace, ctx->err);
+        dial->resolve = resolve_new(&question, ctx->err);
         if (!dial->resolve)
             return -1;
     }
 
-    int fd = happy_dial(&tcp_net, dial, &dial->names, &report);
+    int fd = happy_dial(&tcp_net, dial, &dial->addresses, &report);
     if (fd == -1)
         tcp_explain(dial, &report, to);
-    for (size_t i = 0; i < report.count; i++)
-        if (report.tries[i].error != EINPROGRESS)
-            TRACE(ctx->trace, "tcp", "%s: %s", address_text(report.tries[i].address, text),
-                  report.tries[i].error ? strerror(report.tries[i].error) : "connected");
     return fd;
 }
 
-static struct stream *tcp_dial(const struct hop *hop, struct dialer *below,
-                               const struct endpoint *to, struct ctx *ctx)
+struct stream *tcp_dial(const struct endpoint *to, struct ctx *ctx)
 {
     struct tcp_dial dial = {.ctx = ctx};
     struct stream *stream = NULL;
 
-    (void)hop;
-    (void)below;
-    if (to->path)
-        return unix_dial(to->path, ctx);
-
-    names_init(&dial.names);
+    addresses_init(&dial.addresses);
     int fd = tcp_reach(&dial, to);
     if (fd != -1) {
         stream = stream_fd_new(fd, fd);
@@ -232,11 +230,3 @@ static struct stream *tcp_dial(const struct hop *hop, struct dialer *below,
     resolve_free(dial.resolve);
     return stream;
 }
-
-static const char *const tcp_schemes[] = {"direct", NULL};
-
-const struct transport tcp_transport = {
-    .name = "tcp",
-    .schemes = tcp_schemes,
-    .dial = tcp_dial,
-};

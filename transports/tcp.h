@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ground of every route: a TCP connection made by this machine, or a Unix socket on it.
+ * A TCP connection made by this machine: name, Happy Eyeballs, connect.
  *
  * The socket is connected without blocking, only polled, and connect(2) is never called twice on it: a
  * second call would use up the one 0 that Linux answers, and libcurl 7.88 needs it.
@@ -8,8 +8,14 @@
 #ifndef STILE_TRANSPORTS_TCP_H
 #define STILE_TRANSPORTS_TCP_H
 
-#include "transports/transport.h"
+#include "core/ctx.h"
+#include "core/endpoint.h"
+#include "core/stream.h"
 
-extern const struct transport tcp_transport;
+/*
+ * Connects to the host and port of `to`, with TCP_NODELAY and SO_KEEPALIVE. Blocks, never past the ctx. A stream
+ * that the caller closes, or NULL with ctx->err set (ERR_NAME, ERR_CONNECT, ERR_TIME).
+ */
+struct stream *tcp_dial(const struct endpoint *to, struct ctx *ctx);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The transport contract: what the code that knows one kind of hop must do. Public and installed, so that
- * other people can write transports too.
+ * other people can write transports too; no ABI is promised before 1.0.
  *
- * A route is a fold. Dialing a route with no hops is the ground, tcp; dialing any other is its last hop's
- * `dial`, whose `below` is the route without it. Only the ground touches the network.
+ * A route is a fold. Dialing a route with no hops is the ground (ground.h); dialing any other is its last
+ * hop's `dial`, whose `below` is the route without it. Only the ground touches the network.
  */
 #ifndef STILE_TRANSPORTS_TRANSPORT_H
 #define STILE_TRANSPORTS_TRANSPORT_H
@@ -15,8 +15,8 @@
 #include "core/endpoint.h"
 #include "core/stream.h"
 
-struct hop;
-struct dialer;
+struct hop;    /* what the user wrote for this hop: config/, to come */
+struct dialer; /* the way to somewhere: made by route.c, opaque to transports */
 
 struct transport {
     const char *name;           /* the layer's name in messages and in the trace */
@@ -28,29 +28,21 @@ struct transport {
     int (*check)(const struct hop *hop, struct err *err);
 
     /*
-     * Reaches `to` through this hop. `below` dials the hop itself by way of the hops below it: use it
-     * when you need it, again if the peer makes you reconnect, or not at all when a session is open
-     * already. NULL for the ground, which has no hop either.
+     * Reaches `to` through this hop. `below` leads to the hop itself by way of the hops below it: dial it when
+     * you need it, again if the peer makes you reconnect. NULL for the ground, which has no hop either.
+     *
+     * A hop that only shakes hands returns the very stream that `below` gave it, so that a bare descriptor
+     * stays one. A stream that is layered on another owns it and closes it with itself. On failure
+     * nothing is left open.
      *
      * Blocks, never past the ctx, and sleeps only in ctx_wait. Reads not one byte past its own handshake.
      * A stream that the caller closes, or NULL with ctx->err set.
      */
-    struct stream *(*dial)(const struct hop *hop, struct dialer *below, const struct endpoint *to,
-                           struct ctx *ctx);
+    struct stream *(*dial)(const struct hop *hop, const struct dialer *below,
+                           const struct endpoint *to, struct ctx *ctx);
 };
 
-/* One step of the fold: a transport, its hop, and the way to that hop. Owns nothing. */
-struct dialer {
-    const struct transport *transport;
-    const struct hop *hop;
-    struct dialer *below;
-};
-
-/* Dials `to` through this dialer: same blocking, same returns as transport.dial. */
-static inline struct stream *dialer_dial(struct dialer *dialer, const struct endpoint *to,
-                                         struct ctx *ctx)
-{
-    return dialer->transport->dial(dialer->hop, dialer->below, to, ctx);
-}
+/* Dials `to` through a dialer: same blocking, same returns as transport.dial. */
+struct stream *dialer_dial(const struct dialer *dialer, const struct endpoint *to, struct ctx *ctx);
 
 #endif

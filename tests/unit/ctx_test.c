@@ -30,7 +30,7 @@ static void until_comes(void **state)
 
 static const struct deadline_row {
     const char *name;
-    int64_t limit_ns;
+    int64_t timeout_ns;
     const char *text;
 } deadline_rows[] = {
     {"seconds", 5 * CLOCK_S, "no answer within 5 s"},
@@ -45,7 +45,7 @@ static void deadline_text(void **state)
     struct fake_ctx fake;
 
     fake_ctx_init(&fake, 0);
-    fake.ctx.limit_ns = row->limit_ns;
+    fake.ctx.timeout_ns = row->timeout_ns;
     assert_int_equal(ctx_wait(&fake.ctx, NULL, 0, CLOCK_NEVER), -1);
     assert_err(&fake.err, ERR_TIME, row->text);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "config/duration.h"
 #include "core/clock.h"
 #include "tests/unit/fake_fd.h"
 #include "tests/unit/fake_unit.h"
@@ -94,7 +95,7 @@ static void duration(void **state)
     const struct duration_row *row = *state;
     struct err err = ERR_INIT;
     int64_t ns = UNTOUCHED;
-    int rc = config_parse_duration(row->text, &ns, &err);
+    int rc = duration_parse(row->text, &ns, &err);
 
     if (row->ns == REFUSED) {
         assert_int_equal(rc, -1);
@@ -122,7 +123,7 @@ static void refused_or_right(void **state)
     struct err err = ERR_INIT;
     int64_t ns = UNTOUCHED;
 
-    if (config_parse_duration(row->text, &ns, &err) == 0)
+    if (duration_parse(row->text, &ns, &err) == 0)
         assert_int_equal(ns, row->ns);
     else
         assert_err(&err, ERR_USAGE, row->text);
@@ -178,8 +179,8 @@ static void locale_changes_nothing(void **state)
         unit_skip("no de_DE locale, and localedef cannot make one (Debian: locales)");
     assert_string_equal(localeconv()->decimal_point, ",");
 
-    int rc = config_parse_duration("1.5", &ns, &err);
-    int rc_comma = config_parse_duration("1,5", &ns, &err);
+    int rc = duration_parse("1.5", &ns, &err);
+    int rc_comma = duration_parse("1,5", &ns, &err);
     (void)setlocale(LC_ALL, "C");
     assert_int_equal(rc, 0);
     assert_int_equal(ns, 3 * CLOCK_S / 2);

@@ -11,7 +11,7 @@ void fake_ctx_init(struct fake_ctx *fake, int64_t limit_ms)
     config_init(&fake->config);
     fake->ctx = (struct ctx){
         .deadline_ns = clock_ns() + limit_ms * CLOCK_MS,
-        .limit_ns = limit_ms * CLOCK_MS,
+        .timeout_ns = limit_ms * CLOCK_MS,
         .cancel_fd = -1,
         .err = &fake->err,
         .trace = &fake->trace,

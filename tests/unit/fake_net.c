@@ -27,12 +27,12 @@ static int broken(struct fake_net *net, const char *format, ...)
 }
 
 /* The address of a family by its number; distinct for each. */
-static struct address address_of(enum name_family family, size_t index)
+static struct address address_of(enum family family, size_t index)
 {
     struct address address;
 
     memset(&address, 0, sizeof(address));
-    if (family == NAMES_V6) {
+    if (family == FAMILY_V6) {
         address.len = sizeof(address.sa.v6);
         address.sa.v6.sin6_family = AF_INET6;
         address.sa.v6.sin6_port = htons(22);
@@ -49,13 +49,13 @@ static struct address address_of(enum name_family family, size_t index)
 }
 
 /* The inverse. */
-static size_t index_of(const struct address *address, enum name_family *family)
+static size_t index_of(const struct address *address, enum family *family)
 {
     if (address->sa.any.sa_family == AF_INET6) {
-        *family = NAMES_V6;
+        *family = FAMILY_V6;
         return address->sa.v6.sin6_addr.s6_addr[15] - 1U;
     }
-    *family = NAMES_V4;
+    *family = FAMILY_V4;
     return (ntohl(address->sa.v4.sin_addr.s_addr) & 0xff) - 1U;
 }
 
@@ -70,21 +70,21 @@ static const struct net_answer *next_answer(const struct fake_net *net, int fami
     return net->next_answer[family] < of->answers ? &of->answer[net->next_answer[family]] : NULL;
 }
 
-/* Lets the answers in that are due. Did `names` change? */
+/* Lets the answers in that are due. Did `addresses` change? */
 static bool take_answers(struct fake_net *net)
 {
     bool changed = false;
 
-    for (int family = 0; family < NAMES_FAMILIES; family++) {
+    for (int family = 0; family < FAMILIES; family++) {
         const struct net_family *of = &net->setup->family[family];
         const struct net_answer *answer;
         while ((answer = next_answer(net, family)) && at_ns(answer->at_ms) <= net->now_ns) {
             for (int i = 0; i < answer->count; i++) {
-                size_t index = net->names.count[family]++;
-                net->names.found[family][index] = address_of((enum name_family)family, index);
+                size_t index = net->addresses.count[family]++;
+                net->addresses.found[family][index] = address_of((enum family)family, index);
             }
             if (++net->next_answer[family] == of->answers && !of->silent)
-                net->names.pending[family] = false;
+                net->addresses.pending[family] = false;
             changed = true;
         }
     }
@@ -97,8 +97,8 @@ void fake_net_init(struct fake_net *net, const struct net_setup *setup, int64_t 
     net->setup = setup;
     net->now_ns = NET_START_NS;
     net->noise_ms = noise_ms;
-    for (int family = 0; family < NAMES_FAMILIES; family++)
-        net->names.pending[family] = setup->family[family].asked;
+    for (int family = 0; family < FAMILIES; family++)
+        net->addresses.pending[family] = setup->family[family].asked;
     (void)take_answers(net);
 }
 
@@ -111,12 +111,12 @@ static int64_t net_now_ns(void *arg)
 static int net_connect(void *arg, const struct address *to)
 {
     struct fake_net *net = arg;
-    enum name_family family;
+    enum family family;
     size_t index = index_of(to, &family);
     struct net_fate fate = {NET_BLACK_HOLE, 0, 0};
     struct net_attempt *attempt = &net->attempts[net->begun];
 
-    if (index >= net->names.count[family])
+    if (index >= net->addresses.count[family])
         return errno = EINVAL, broken(net, "connect to an address that no answer brought");
     if (net->tried == HAPPY_TRIES_MAX)
         return errno = EINVAL, broken(net, "connect more often than there are addresses");
@@ -220,7 +220,7 @@ static int64_t next_event(const struct fake_net *net)
         if (net->attempts[i].open)
             next = sooner(next, net->attempts[i].event_ns);
     }
-    for (int family = 0; family < NAMES_FAMILIES; family++) {
+    for (int family = 0; family < FAMILIES; family++) {
         const struct net_answer *answer = next_answer(net, family);
         if (answer)
             next = sooner(next, at_ns(answer->at_ms));
@@ -273,16 +273,16 @@ const struct happy_ops fake_net_ops = {
     .wait = net_wait,
 };
 
-/* Every address of the report points into names, and none was tried twice. */
+/* Every address of the report points into addresses, and none was tried twice. */
 static void check_report(struct fake_net *net, const struct happy_report *report)
 {
     if (report->count != net->tried)
         (void)broken(net, "%zu tries reported, %zu made", report->count, net->tried);
     for (size_t i = 0; i < report->count; i++) {
         const struct address *address = report->tries[i].address;
-        const struct address *first = &net->names.found[0][0];
+        const struct address *first = &net->addresses.found[0][0];
         if (address < first || address >= first + HAPPY_TRIES_MAX)
-            (void)broken(net, "try %zu does not point into names", i);
+            (void)broken(net, "try %zu does not point into addresses", i);
         for (size_t j = 0; j < i; j++) {
             if (report->tries[j].address == address)
                 (void)broken(net, "try %zu is try %zu again", i, j);
@@ -359,10 +359,10 @@ void fake_net_story(const struct fake_net *net, const struct happy_report *repor
     out[0] = '\0';
     for (size_t i = 0; i < report->count && at + 64 < size; i++) {
         char number[16];
-        enum name_family family;
+        enum family family;
         size_t index = index_of(report->tries[i].address, &family);
         int n = snprintf(out + at, size - at, "%s%c%c@", i ? ", " : "",
-                         family == NAMES_V6 ? '6' : '4', (char)('a' + index));
+                         family == FAMILY_V6 ? '6' : '4', (char)('a' + index));
         at += n > 0 ? (size_t)n : 0;
         at += put_ms(out + at, size - at, i < net->tried ? net->tried_ns[i] - NET_START_NS : -1);
         n = snprintf(out + at, size - at, " %s", error_name(report->tries[i].error, number));

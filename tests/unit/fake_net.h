@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A network that does not exist, for happy_dial: a row says when names arrive and what becomes of
+ * A network that does not exist, for happy_dial: a row says when addresses arrive and what becomes of
  * each address; the clock is virtual, so start times come out exact and no test waits.
  *
  * It also plays the strict operating system: whoever asks for the result of an attempt too early,
@@ -62,7 +62,7 @@ struct net_family {
 };
 
 struct net_setup {
-    struct net_family family[NAMES_FAMILIES];
+    struct net_family family[FAMILIES];
     int give_up_ms; /* ops->wait says -1 then; 0 = never */
 };
 
@@ -77,10 +77,10 @@ struct net_attempt {
 
 struct fake_net {
     const struct net_setup *setup;
-    struct names names;
+    struct addresses addresses;
     int64_t now_ns;
     int64_t noise_ms; /* a wait ends for nothing after that long; 0 = never */
-    int next_answer[NAMES_FAMILIES];
+    int next_answer[FAMILIES];
     struct net_attempt attempts[HAPPY_TRIES_MAX];
     size_t begun;
     int64_t tried_ns[HAPPY_TRIES_MAX]; /* of each call of connect, failed ones too */
@@ -94,7 +94,7 @@ struct fake_net {
 
 extern const struct happy_ops fake_net_ops;
 
-/* Answers with at_ms 0 are in net->names already. */
+/* Answers with at_ms 0 are in net->addresses already. */
 void fake_net_init(struct fake_net *net, const struct net_setup *setup, int64_t noise_ms);
 
 /* Checks what must hold after every happy_dial that returned `handle`; net->broken says what did

@@ -78,7 +78,9 @@ static ssize_t fake_write(struct stream *stream, const void *data, size_t size)
     }
     if (size > fake->take_size - fake->got_size)
         size = fake->take_size - fake->got_size;
-    size_t n = piece(fake, size);
+    if (fake->windowed && size > fake->given - fake->got_size)
+        size = fake->given - fake->got_size;
+    size_t n = size ? piece(fake, size) : 0;
     if (n == 0)
         return STREAM_AGAIN;
     fake->got = realloc(fake->got, fake->got_size + n);
@@ -114,6 +116,10 @@ static int fake_wait(struct stream *stream, short want, struct pollfd *pfd)
 
     if (want != POLLIN && want != POLLOUT)
         broken(fake, "wait for neither POLLIN nor POLLOUT");
+    if (want == POLLOUT && fake->windowed) {
+        pfd->fd = -1;
+        return fake->given > fake->got_size;
+    }
     pfd->fd = can_read && !fake->decoded ? fake->busy[0] : fake->quiet[0];
     pfd->events = want;
     return want == POLLIN && can_read && fake->decoded;

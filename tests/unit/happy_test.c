@@ -13,8 +13,8 @@
     .asked = true, .answers = 2, .answer = {{(at1), (count1)}, {(at2), (count2)}}
 #define NO_ANSWER .asked = true
 #define FATES(...) .fate = {__VA_ARGS__}
-#define V6(...) .setup.family[NAMES_V6] = {__VA_ARGS__}
-#define V4(...) .setup.family[NAMES_V4] = {__VA_ARGS__}
+#define V6(...) .setup.family[FAMILY_V6] = {__VA_ARGS__}
+#define V4(...) .setup.family[FAMILY_V4] = {__VA_ARGS__}
 #define GIVES_UP(ms) .setup.give_up_ms = (ms)
 
 static const struct race_row {
@@ -49,7 +49,7 @@ static const struct race_row {
      .story = "4a@12 won; 17 ms"},
     {"only v6 was asked for", V6(ANSWER(12, 1), FATES(CONNECTS(5))), .story = "6a@12 won; 17 ms"},
     {"a numeric v4: nothing pending",
-     .setup.family[NAMES_V4] = {.answers = 1, .answer = {{0, 1}}, FATES(CONNECTS(0))},
+     .setup.family[FAMILY_V4] = {.answers = 1, .answer = {{0, 1}}, FATES(CONNECTS(0))},
      .story = "4a@0 won; 0 ms"},
     {"v6 does not wait for the A", V6(ANSWER(0, 1), FATES(CONNECTS(600))), V4(NO_ANSWER),
      .story = "6a@0 won; 600 ms"},
@@ -161,7 +161,7 @@ static const struct race_row {
 static size_t waits_allowed(const struct fake_net *net)
 {
     size_t answers = 0;
-    for (int family = 0; family < NAMES_FAMILIES; family++)
+    for (int family = 0; family < FAMILIES; family++)
         answers += (size_t)net->setup->family[family].answers;
     return 2 + 2 * net->tried + answers;
 }
@@ -174,7 +174,7 @@ static void play(const struct race_row *row, int64_t noise_ms)
 
     fake_net_init(&net, &row->setup, noise_ms);
     memset(&report, 0xa5, sizeof(report));
-    int handle = happy_dial(&fake_net_ops, &net, &net.names, &report);
+    int handle = happy_dial(&fake_net_ops, &net, &net.addresses, &report);
 
     fake_net_finish(&net, handle, &report);
     if (net.broken[0])
@@ -205,18 +205,18 @@ static void all_sixty_four_in_turn(void **state)
     static struct fake_net net;
     static struct happy_report report;
 
-    for (int family = 0; family < NAMES_FAMILIES; family++) {
-        setup.family[family] = (struct net_family){ANSWER(0, NAMES_MAX)};
+    for (int family = 0; family < FAMILIES; family++) {
+        setup.family[family] = (struct net_family){ANSWER(0, ADDRESSES_MAX)};
     }
     setup.give_up_ms = HAPPY_TRIES_MAX * HAPPY_ATTEMPT_DELAY_MS + 1000;
     fake_net_init(&net, &setup, 0);
-    assert_int_equal(happy_dial(&fake_net_ops, &net, &net.names, &report), -1);
+    assert_int_equal(happy_dial(&fake_net_ops, &net, &net.addresses, &report), -1);
     fake_net_finish(&net, -1, &report);
     assert_string_equal(net.broken, "");
     assert_true(report.given_up);
     assert_int_equal(report.count, HAPPY_TRIES_MAX);
     for (size_t i = 0; i < HAPPY_TRIES_MAX; i++) {
-        assert_ptr_equal(report.tries[i].address, &net.names.found[i % 2][i / 2]);
+        assert_ptr_equal(report.tries[i].address, &net.addresses.found[i % 2][i / 2]);
         assert_int_equal(report.tries[i].error, EINPROGRESS);
         assert_int_equal((net.tried_ns[i] - NET_START_NS) / 1000000, i * HAPPY_ATTEMPT_DELAY_MS);
     }
@@ -235,7 +235,7 @@ static void random_networks(void **state)
         uint32_t rng = seed * 2654435761U;
         size_t promised = 0;
 
-        for (int f = 0; f < NAMES_FAMILIES; f++) {
+        for (int f = 0; f < FAMILIES; f++) {
             struct net_family *family = &setup.family[f];
             family->asked = true;
             family->answers = 1;
@@ -254,7 +254,7 @@ static void random_networks(void **state)
             }
         }
         fake_net_init(&net, &setup, (int64_t)unit_below(&rng, 2) * 13);
-        int handle = happy_dial(&fake_net_ops, &net, &net.names, &report);
+        int handle = happy_dial(&fake_net_ops, &net, &net.addresses, &report);
         fake_net_finish(&net, handle, &report);
         if (net.broken[0])
             unit_fail("seed %u: %s", seed, net.broken);

@@ -31,6 +31,7 @@ struct script {
     int shut_agains;
     int shut_error;
     bool decoded;
+    bool windowed;
 };
 
 static const struct layer_row {
@@ -51,6 +52,18 @@ static const struct layer_row {
      {true, true}},
     {"decoded bytes on both sides",
      {{.give = 400000, .decoded = true}, {.give = 300000, .decoded = true}},
+     RELAY_DONE,
+     0,
+     {ALL, ALL},
+     {true, true}},
+    {"remote takes as it gives",
+     {{.give = 200000}, {.give = 300000, .windowed = true}},
+     RELAY_DONE,
+     0,
+     {ALL, ALL},
+     {true, true}},
+    {"both take as they give",
+     {{.give = 200000, .windowed = true}, {.give = 200000, .decoded = true}},
      RELAY_DONE,
      0,
      {ALL, ALL},
@@ -153,6 +166,7 @@ static void set_up(struct fake_stream fakes[SIDES], const struct script scripts[
         fake->shut_agains = script->shut_agains;
         fake->shut_error = script->shut_error;
         fake->decoded = script->decoded;
+        fake->windowed = script->windowed;
     }
 }
 

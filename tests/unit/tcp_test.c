@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "transports/tcp.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -15,16 +13,17 @@
 #include "tests/unit/fake_ctx.h"
 #include "tests/unit/fake_fd.h"
 #include "tests/unit/fake_unit.h"
+#include "transports/ground.h"
 #include "transports/resolve.h"
+#include "transports/route.h"
 
 static struct stream *dial_text(const char *text, struct fake_ctx *fake)
 {
     struct endpoint to = ENDPOINT_INIT;
     struct err err = ERR_INIT;
-    struct dialer ground = {.transport = &tcp_transport};
 
     assert_int_equal(endpoint_parse(&to, text, 0, &err), 0);
-    struct stream *stream = dialer_dial(&ground, &to, &fake->ctx);
+    struct stream *stream = route_dial(&to, &fake->ctx);
     endpoint_release(&to);
     return stream;
 }
@@ -351,20 +350,22 @@ static const struct numeric_row {
 static void numeric(void **state)
 {
     const struct numeric_row *row = *state;
-    static struct names names;
+    static struct addresses addresses;
     struct err err = ERR_INIT;
     char text[ADDRESS_TEXT_MAX];
 
-    names_init(&names);
-    assert_int_equal(resolve_numeric(row->host, 22, row->family, &names, &err), row->wanted);
-    size_t found = names.count[NAMES_V4] + names.count[NAMES_V6];
+    addresses_init(&addresses);
+    struct trace trace = {.level = 0};
+    struct question question = {row->host, 22, row->family, &addresses, &trace};
+    assert_int_equal(resolve_numeric(&question, &err), row->wanted);
+    size_t found = addresses.count[FAMILY_V4] + addresses.count[FAMILY_V6];
     assert_int_equal(found, row->wanted > 0 ? 1 : 0);
     if (row->wanted > 0) {
-        int family = names.count[NAMES_V6] ? NAMES_V6 : NAMES_V4;
-        assert_string_equal(address_text(&names.found[family][0], text), row->text);
+        int family = addresses.count[FAMILY_V6] ? FAMILY_V6 : FAMILY_V4;
+        assert_string_equal(address_text(&addresses.found[family][0], text), row->text);
     }
-    assert_false(names.pending[NAMES_V4]);
-    assert_false(names.pending[NAMES_V6]);
+    assert_false(addresses.pending[FAMILY_V4]);
+    assert_false(addresses.pending[FAMILY_V6]);
     if (row->wanted < 0) {
         assert_int_not_equal(err.code, ERR_NONE);
         assert_contains(err_text(&err), row->text);
@@ -376,8 +377,8 @@ static void numeric(void **state)
 static void the_transport_itself(void **state)
 {
     (void)state;
-    assert_string_equal(tcp_transport.name, "tcp");
-    assert_non_null(tcp_transport.dial);
+    assert_string_equal(ground_transport.name, "direct");
+    assert_non_null(ground_transport.dial);
 }
 
 int main(void)

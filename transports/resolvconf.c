@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#include "transports/search.h"
+#include "transports/resolvconf.h"
 
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/text.h"
+
+/* More of the file than this is not looked at. */
+#define RESOLV_CONF_MAX 8192
 
 static int search_add(struct search *search, char *name)
 {
@@ -46,7 +51,7 @@ int search_init(struct search *search, const char *host, char *const *domains, s
     if (length > 0 && host[length - 1] == '.')
         return search_add(search, strdup(host));
 
-    int as_it_is_first = count_dots(host) >= ndots;
+    bool as_it_is_first = count_dots(host) >= ndots;
     int failed = 0;
     if (as_it_is_first)
         failed |= search_add(search, text_format("%s.", host));
@@ -80,7 +85,7 @@ static int option_value(const char *word, const char *key, int max, int otherwis
 
 static const char blank[] = " \t";
 
-void search_option_words(const char *words, int *timeout_s, int *attempts)
+void resolvconf_parse_words(const char *words, int *timeout_s, int *attempts)
 {
     words += strspn(words, blank);
     while (*words && *words != '\n') {
@@ -91,11 +96,26 @@ void search_option_words(const char *words, int *timeout_s, int *attempts)
     }
 }
 
-void search_options(const char *text, int *timeout_s, int *attempts)
+void resolvconf_parse(const char *text, int *timeout_s, int *attempts)
 {
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
         if (strncmp(line, "options", 7) == 0 && line[7] && strchr(blank, line[7]))
-            search_option_words(line + 7, timeout_s, attempts);
+            resolvconf_parse_words(line + 7, timeout_s, attempts);
     }
+}
+
+void resolvconf_read_options(int *timeout_s, int *attempts)
+{
+    char text[RESOLV_CONF_MAX + 1];
+    const char *words = getenv("RES_OPTIONS");
+    FILE *file = fopen("/etc/resolv.conf", "re");
+
+    if (file) {
+        text[fread(text, 1, RESOLV_CONF_MAX, file)] = '\0';
+        (void)fclose(file);
+        resolvconf_parse(text, timeout_s, attempts);
+    }
+    if (words)
+        resolvconf_parse_words(words, timeout_s, attempts);
 }

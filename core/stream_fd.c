@@ -20,15 +20,15 @@ enum fd_kind {
     FD_BLOCKING, /* may block: ask poll(2) first and take little */
 };
 
-struct fd_stream {
+struct stream_fd {
     struct stream stream;
     enum fd_kind rkind, wkind;
     bool shut;
 };
 
-static struct fd_stream *fd_stream(struct stream *stream)
+static struct stream_fd *stream_fd(struct stream *stream)
 {
-    return (struct fd_stream *)stream;
+    return (struct stream_fd *)stream;
 }
 
 static int fd_kind(int fd, enum fd_kind *kind)
@@ -72,7 +72,7 @@ static ssize_t fd_outcome(ssize_t result)
 
 static ssize_t fd_read(struct stream *stream, void *data, size_t size)
 {
-    enum fd_kind kind = fd_settle(stream->rfd, &fd_stream(stream)->rkind, O_RDONLY);
+    enum fd_kind kind = fd_settle(stream->rfd, &stream_fd(stream)->rkind, O_RDONLY);
     ssize_t got;
 
     if (kind == FD_BLOCKING && !fd_ready(stream->rfd, POLLIN))
@@ -86,7 +86,7 @@ static ssize_t fd_read(struct stream *stream, void *data, size_t size)
 
 static ssize_t fd_write(struct stream *stream, const void *data, size_t size)
 {
-    enum fd_kind kind = fd_settle(stream->wfd, &fd_stream(stream)->wkind, O_WRONLY);
+    enum fd_kind kind = fd_settle(stream->wfd, &stream_fd(stream)->wkind, O_WRONLY);
     ssize_t put;
 
     if (kind == FD_BLOCKING) {
@@ -104,7 +104,7 @@ static ssize_t fd_write(struct stream *stream, const void *data, size_t size)
 
 static int fd_shut_wr(struct stream *stream)
 {
-    struct fd_stream *fds = fd_stream(stream);
+    struct stream_fd *fds = stream_fd(stream);
 
     if (fds->shut)
         return 0;
@@ -146,11 +146,11 @@ static const struct stream_ops fd_ops = {
 
 struct stream *stream_fd_new(int rfd, int wfd)
 {
-    struct fd_stream *fds = malloc(sizeof(*fds));
+    struct stream_fd *fds = malloc(sizeof(*fds));
 
     if (!fds)
         return NULL;
-    *fds = (struct fd_stream){.stream = {.ops = &fd_ops, .rfd = rfd, .wfd = wfd}};
+    *fds = (struct stream_fd){.stream = {.ops = &fd_ops, .rfd = rfd, .wfd = wfd}};
     if (fd_kind(rfd, &fds->rkind) == -1 || fd_kind(wfd, &fds->wkind) == -1) {
         free(fds);
         return NULL;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "tests/unit/fake_unit.h"
-#include "transports/search.h"
+#include "transports/resolvconf.h"
 
 #define DOMAINS_MAX 3
 
@@ -86,7 +86,7 @@ static void options(void **state)
     const struct options_row *row = *state;
     int timeout_s = UNSAID, attempts = UNSAID;
 
-    search_options(row->text, &timeout_s, &attempts);
+    resolvconf_parse(row->text, &timeout_s, &attempts);
     assert_int_equal(timeout_s, row->timeout_s);
     assert_int_equal(attempts, row->attempts);
 }
@@ -96,7 +96,7 @@ static void words_are_options_without_the_keyword(void **state)
     int timeout_s = UNSAID, attempts = UNSAID;
 
     (void)state;
-    search_option_words(" ndots:2 timeout:3 attempts:4", &timeout_s, &attempts);
+    resolvconf_parse_words(" ndots:2 timeout:3 attempts:4", &timeout_s, &attempts);
     assert_int_equal(timeout_s, 3);
     assert_int_equal(attempts, 4);
 }
@@ -108,5 +108,5 @@ int main(void)
     UNIT_ROWS(&unit, list, list_rows);
     UNIT_ROWS(&unit, options, options_rows);
     UNIT_TEST(&unit, words_are_options_without_the_keyword);
-    return unit_run(&unit, "search");
+    return unit_run(&unit, "resolvconf");
 }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include "transports/ground.h"
+
+#include <stddef.h>
+
+#include "transports/tcp.h"
+#include "transports/unix.h"
+
+static struct stream *ground_dial(const struct hop *hop, const struct dialer *below,
+                                  const struct endpoint *to, struct ctx *ctx)
+{
+    (void)hop;
+    (void)below;
+    return to->path ? unix_dial(to->path, ctx) : tcp_dial(to, ctx);
+}
+
+static const char *const ground_schemes[] = {"direct", NULL};
+
+const struct transport ground_transport = {
+    .name = "direct",
+    .schemes = ground_schemes,
+    .dial = ground_dial,
+};
