@@ -137,15 +137,17 @@ def test_what_came_before_a_reset_is_delivered_to_a_slow_reader(ends, listen):
     broken(end)
 
 
-def test_a_reset_in_the_middle_of_an_upload_ends_stile(ends, listen):
+def test_a_reset_in_the_middle_of_an_upload_is_never_taken_for_success(ends, listen):
+    """Many times, for a reset in the middle of a splice(2) is not always reported by it."""
     listener = listen()
-    end = ends(listener.address)
-    conn = listener.accept()
-    writer = Task(pour, end.write, payload(20 * MB))
-    assert differ(read_exactly(conn, MB), payload(20 * MB)[:MB]) is None
-    reset(conn)
-    broken(end)
-    assert writer.done() < 20 * MB
+    for _ in range(30):
+        end = ends(listener.address)
+        conn = listener.accept()
+        writer = Task(pour, end.write, payload(20 * MB))
+        assert differ(read_exactly(conn, MB), payload(20 * MB)[:MB]) is None
+        reset(conn)
+        broken(end)
+        assert writer.done() < 20 * MB
 
 
 def test_a_reset_in_the_middle_of_a_download_ends_stile(ends, serve):
