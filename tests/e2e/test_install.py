@@ -16,12 +16,16 @@ static int check(const struct hop *hop, struct err *err)
     return hop ? 0 : err_set(err, ERR_USAGE, "no hop");
 }
 
-static struct stream *dial(const struct hop *hop, struct dialer *below, const struct endpoint *to,
-                           struct ctx *ctx)
+static struct stream *dial(const struct hop *hop, const struct dialer *below,
+                           const struct endpoint *to, struct ctx *ctx)
 {
     struct stream *stream = dialer_dial(below, to, ctx);
+    struct pollfd pfd;
 
     (void)hop;
+    if (!stream || stream_wait(stream, POLLIN, &pfd) == 1 ||
+        ctx_wait(ctx, &pfd, 1, CLOCK_NEVER) == -1)
+        return stream;
     TRACE(ctx->trace, "dummy", "reached %s", to->text);
     return stream;
 }
