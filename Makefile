@@ -174,7 +174,7 @@ bench:
 
 # --- care --------------------------------------------------------------------------------------
 
-LINT_NEEDS := clang clang-tidy cppcheck mandoc python3
+LINT_NEEDS := clang clang-format clang-tidy cppcheck mandoc python3
 lint:
 	@$(NEED) $(BUILD_NEEDS) $(LINT_NEEDS) libcmocka-dev
 	@sh tests/lint.sh '$(ALL_CFLAGS)' $(C_FILES)

@@ -6,8 +6,8 @@
 #include "core/err.h"
 
 /*
- * Runs a command to its end. Returns the exit status; what is in `err` then, main prints, unless it is
- * silent. argv[0] is the program's name.
+ * Runs a command to its end. Returns the exit status; what is in `err` then, main prints, unless it
+ * is silent. argv[0] is the program's name.
  */
 int stile_run(int argc, char **argv, struct err *err);
 

@@ -28,8 +28,9 @@ static const struct command *pick_command(const char *path)
     return &commands[0];
 }
 
-/* A descriptor below 3 that is closed would be given to the next socket, which would then receive our
- * messages or the user's bytes. Whether stdout was there is a question for the command. */
+/* A descriptor below 3 that is closed would be given to the next socket, which would then
+ * receive our messages or the user's bytes. Whether stdout was there is a question for the
+ * command. */
 static void hold_standard_descriptors(struct err *err)
 {
     int fd;

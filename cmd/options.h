@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Command lines from a table: one row per option says how it is written, what --help says of it, and
- * what it does. POSIX utility syntax (XBD 12.2) with long names: clusters (-46v), a value behind or in the
- * next word (-w5, -w 5, --name=value), `--`, and no option behind the first operand, because operands
- * may come from strangers.
+ * Command lines from a table: one row per option says how it is written, what --help says of it,
+ * and what it does. POSIX utility syntax (XBD 12.2) with long names: clusters (-46v), a value
+ * behind or in the next word (-w5, -w 5, --name=value), `--`, and no option behind the first
+ * operand, because operands may come from strangers.
  */
 #ifndef STILE_CMD_OPTIONS_H
 #define STILE_CMD_OPTIONS_H
@@ -24,19 +24,21 @@ struct option_row {
     int constant; /* for option_int */
 };
 
-/* Ready-made apply functions: a bool becomes true; an int becomes row->constant; an int grows by one. */
+/* Ready-made apply functions: a bool becomes true; an int becomes row->constant; an int grows by
+ * one. */
 int option_true(const struct option_row *row, void *field, const char *value, struct err *err);
 int option_int(const struct option_row *row, void *field, const char *value, struct err *err);
 int option_count(const struct option_row *row, void *field, const char *value, struct err *err);
 
 /*
- * Applies all options of `argv` to `into`, in order. Returns the index of the first operand, or -1 with
- * err set (ERR_USAGE), which names the option. Keeps no state and changes nothing in argv.
+ * Applies all options of `argv` to `into`, in order. Returns the index of the first operand, or -1
+ * with err set (ERR_USAGE), which names the option. Keeps no state and changes nothing in argv.
  */
 int options_parse(const struct option_row *rows, size_t count, int argc, char **argv, void *into,
                   struct err *err);
 
-/* Prints the options as a usage line has them: all in brackets, those without a value in one cluster. */
+/* Prints the options as a usage line has them: all in brackets, those without a value in one
+ * cluster. */
 void options_usage(const struct option_row *rows, size_t count, FILE *out);
 
 /* Prints the table for --help. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The ProxyCommand: options, then a dial, then the descriptor is passed or the bytes are relayed. */
+/* The ProxyCommand: options, then a dial, then the descriptor is passed or the bytes are
+ * relayed. */
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -91,8 +92,8 @@ static void print_help(void)
                 stdout);
 }
 
-/* Answers --help and --version. They stand alone: as a host name from a stranger they are refused, so
- * that nothing but stream bytes can get onto a ProxyCommand's stdout. */
+/* Answers --help and --version. They stand alone: as a host name from a stranger they are
+ * refused, so that nothing but stream bytes can get onto a ProxyCommand's stdout. */
 static int answer(const struct request *request, int operands, struct err *err)
 {
     if (operands > 0)
@@ -117,17 +118,18 @@ static bool is_pipe_or_socket(int fd)
 /*
  * Leaves the process group of ssh, now that nobody will be asked for anything.
  *
- * With ControlPersist the ssh master goes to a session of its own, but its helper stays behind in the
- * first terminal's foreground group: a Ctrl-C there, or closing the window, would kill the helper and with
- * it the connection that other sessions share. In a group of its own it gets neither. ssh ends its
- * helper by a SIGHUP to the pid, which still arrives, and by closing the pipes.
+ * With ControlPersist the ssh master goes to a session of its own, but its helper stays behind in
+ * the first terminal's foreground group: a Ctrl-C there, or closing the window, would kill the
+ * helper and with it the connection that other sessions share. In a group of its own it gets
+ * neither. ssh ends its helper by a SIGHUP to the pid, which still arrives, and by closing the
+ * pipes.
  *
- * Only where ssh, or whoever has started us, is in the group with us: a shell with job control makes one
- * for each command line, and expects to stop and to interrupt all of it. And only where both ends are
- * pipes or sockets, for then the relay ends with its neighbours.
+ * Only where ssh, or whoever has started us, is in the group with us: a shell with job control
+ * makes one for each command line, and expects to stop and to interrupt all of it. And only where
+ * both ends are pipes or sockets, for then the relay ends with its neighbours.
  *
- * Not setsid(2): a session is a scheduling group of its own on Linux (sched_autogroup), and each switch
- * between ssh and its helper would take longer.
+ * Not setsid(2): a session is a scheduling group of its own on Linux (sched_autogroup), and each
+ * switch between ssh and its helper would take longer.
  */
 static void leave_group(const struct trace *trace)
 {

@@ -18,8 +18,9 @@ static const struct {
     {"", CLOCK_S}, {"ms", CLOCK_MS}, {"s", CLOCK_S}, {"m", 60 * CLOCK_S}, {"h", 3600 * CLOCK_S},
 };
 
-/* The number at the start of *text in millionths; moves *text behind it. -1 when there is none or it is
- * too large. Not strtod(3): that takes the locale's comma, hexadecimal, "inf" and "nan". */
+/* The number at the start of *text in millionths; moves *text behind it. -1 when there is none
+ * or it is too large. Not strtod(3): that takes the locale's comma, hexadecimal, "inf" and
+ * "nan". */
 static int64_t parse_millionths(const char **text)
 {
     const char *at = *text;
@@ -61,6 +62,6 @@ int duration_parse(const char *text, int64_t *out_ns, struct err *err)
         *out_ns = units[i].ns / 1000000 * millionths;
         return 0;
     }
-    return err_set(err, ERR_USAGE, "bad time '%s': want more than 0, such as 30, 1.5, 300ms, 2m, 1h",
-                   text);
+    return err_set(err, ERR_USAGE,
+                   "bad time '%s': want more than 0, such as 30, 1.5, 300ms, 2m, 1h", text);
 }

@@ -19,8 +19,8 @@ struct address {
 };
 
 /*
- * The address that `host` spells out: 192.0.2.1, 2001:db8::1, fe80::1%eth0, and what inet_aton(3) takes besides
- * (127.1). No resolver is asked. False when it is none; the port is 0.
+ * The address that `host` spells out: 192.0.2.1, 2001:db8::1, fe80::1%eth0, and what inet_aton(3)
+ * takes besides (127.1). No resolver is asked. False when it is none; the port is 0.
  */
 bool address_parse(struct address *address, const char *host);
 

@@ -17,7 +17,8 @@ int ctx_wait(struct ctx *ctx, struct pollfd *fds, nfds_t count, int64_t until_ns
         return err_set(ctx->err, ERR_CONNECT, "too many descriptors to wait for");
     if (count > 0)
         memcpy(all, fds, count * sizeof(*fds));
-    /* A hang-up is reported without being asked for, and data that wait there are no cancellation. */
+    /* A hang-up is reported without being asked for, and data that wait there are no
+     * cancellation. */
     all[count] = (struct pollfd){.fd = ctx->cancel_fd};
 
     int64_t sleep_until_ns = until_ns < ctx->deadline_ns ? until_ns : ctx->deadline_ns;

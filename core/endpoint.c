@@ -28,8 +28,8 @@ static bool has_control_or_blank(const char *text)
     return false;
 }
 
-/* RFC 4007 section 11: an address, and behind a percent sign a zone. Whether this machine knows the zone is
- * the resolver's question. */
+/* RFC 4007 section 11: an address, and behind a percent sign a zone. Whether this machine knows
+ * the zone is the resolver's question. */
 static bool is_ipv6(const char *text, size_t length)
 {
     char digits[INET6_ADDRSTRLEN];
@@ -194,5 +194,5 @@ void endpoint_release(struct endpoint *endpoint)
     free(endpoint->host);
     free(endpoint->path);
     free(endpoint->text);
-    *endpoint = (struct endpoint)ENDPOINT_INIT;
+    *endpoint = ENDPOINT_INIT;
 }

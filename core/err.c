@@ -66,5 +66,5 @@ const char *err_text(const struct err *err)
 void err_release(struct err *err)
 {
     free(err->text);
-    *err = (struct err)ERR_INIT;
+    *err = ERR_INIT;
 }

@@ -29,12 +29,13 @@ struct err {
     char *text;  /* owned; ask err_text */
 };
 
-#define ERR_INIT {ERR_NONE, false, 0}
+#define ERR_INIT ((struct err){ERR_NONE, false, 0})
 
 /*
- * Says what went wrong. The first cause stays: on an err that is already set this does nothing, so a
- * cleanup path cannot hide the reason for the cleanup. Bytes that came from elsewhere may be put in
- * as they are: whoever prints the text escapes it. Always returns -1, so `return err_set(…)` reads well.
+ * Says what went wrong. The first cause stays: on an err that is already set this does nothing, so
+ * a cleanup path cannot hide the reason for the cleanup. Bytes that came from elsewhere may be put
+ * in as they are: whoever prints the text escapes it. Always returns -1, so `return err_set(…)`
+ * reads well.
  */
 int err_set(struct err *err, enum err_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -51,7 +52,8 @@ void err_silence(struct err *err);
 /* Puts "format: " in front of the text of an err that is set and not silent. Always returns -1. */
 int err_wrap(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The message, "" when there is none to print. Never NULL, even where the memory for it was lacking. */
+/* The message, "" when there is none to print. Never NULL, even where the memory for it was
+ * lacking. */
 const char *err_text(const struct err *err);
 
 /* Frees the text and makes the err fit for another attempt. */

@@ -14,9 +14,9 @@
 int fdpass_check(int sock, struct err *err);
 
 /*
- * Sends a copy of `fd` over `sock`. The receiver gets it blocking, as connect(2) would have made it.
- * May wait for room in the socket, never past the ctx. 0, or -1 with ctx->err set, silent when the
- * receiver has gone. Both stay open.
+ * Sends a copy of `fd` over `sock`. The receiver gets it blocking, as connect(2) would have made
+ * it. May wait for room in the socket, never past the ctx. 0, or -1 with ctx->err set, silent when
+ * the receiver has gone. Both stay open.
  */
 int fdpass_send(int sock, int fd, struct ctx *ctx);
 

@@ -17,8 +17,8 @@
 /* Steps of one flow_run before the other flow has its turn. */
 #define FLOW_STEPS 16
 
-/* Both ends say they are ready and still nothing moves: splice cannot do this one. TCP urgent data at the
- * head of the queue is such a case, recv(2) gets past it. */
+/* Both ends say they are ready and still nothing moves: splice cannot do this one. TCP urgent
+ * data at the head of the queue is such a case, recv(2) gets past it. */
 #define FLOW_FRUITLESS_MAX 4
 
 static bool is_pipe(int fd)
@@ -78,8 +78,8 @@ static void flow_fail_sink(struct flow *flow, int error)
     flow->state = FLOW_DONE;
 }
 
-/* sshd holds small packets back until we acknowledge, before it sets TCP_NODELAY for a session; so the
- * early reads are acknowledged at once. Later that would only cost. */
+/* sshd holds small packets back until we acknowledge, before it sets TCP_NODELAY for a session;
+ * so the early reads are acknowledged at once. Later that would only cost. */
 static void flow_acknowledge(struct flow *flow)
 {
     if (flow->quickacks == 0)
@@ -102,8 +102,8 @@ static void flow_count(struct flow *flow, size_t moved)
 
 /* --- splice --- */
 
-/* splice(2) does not say which end refused. Reading from a pipe does not fail, and a pipe whose reader has
- * gone shows it to poll(2). */
+/* splice(2) does not say which end refused. Reading from a pipe does not fail, and a pipe whose
+ * reader has gone shows it to poll(2). */
 static void flow_fail_splice(struct flow *flow, int error)
 {
     struct pollfd sink = {.fd = flow->sink->wfd};
@@ -127,7 +127,8 @@ static void flow_splice(struct flow *flow)
     } else if (errno == EINVAL || flow->fruitless >= FLOW_FRUITLESS_MAX) {
         flow->spliced = false;
     } else if (errno == EAGAIN) {
-        /* EAGAIN does not say who is not ready; the one that was just polled is, so it is the other. */
+        /* EAGAIN does not say who is not ready; the one that was just polled is, so it is the
+         * other. */
         flow->fruitless++;
         flow->blocker = flow->blocker == FLOW_SOURCE ? FLOW_SINK : FLOW_SOURCE;
         flow->ready[flow->blocker] = false;

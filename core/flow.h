@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One direction of a relay: bytes from a source to a sink, spliced where that is possible, else copied
- * through a buffer. relay.c owns two of them and the poll loop.
+ * One direction of a relay: bytes from a source to a sink, spliced where that is possible, else
+ * copied through a buffer. relay.c owns two of them and the poll loop.
  */
 #ifndef STILE_CORE_FLOW_H
 #define STILE_CORE_FLOW_H
@@ -30,23 +30,24 @@ struct flow {
     struct stream *sink;
     enum flow_state state;
 
-    bool spliced;             /* descriptor to descriptor; the buffer is not used */
-    bool ready[FLOW_SIDES];   /* believed to be ready, until a call says otherwise */
-    enum flow_side blocker;   /* who made a splice wait the last time */
-    unsigned fruitless;       /* splices since the last byte that said EAGAIN */
-    unsigned quickacks;       /* early reads still to be acknowledged at once */
+    bool spliced;           /* descriptor to descriptor; the buffer is not used */
+    bool ready[FLOW_SIDES]; /* believed to be ready, until a call says otherwise */
+    enum flow_side blocker; /* who made a splice wait the last time */
+    unsigned fruitless;     /* splices since the last byte that said EAGAIN */
+    unsigned quickacks;     /* early reads still to be acknowledged at once */
 
     char *buffer; /* start..end is to be written; NULL until the first copy */
     size_t start;
     size_t end;
 
     uint64_t bytes;
-    bool cut;                   /* it stopped before its end, so there is no end to pass on */
-    bool sink_gone;             /* nobody takes bytes there any more */
-    int error[FLOW_SIDES];      /* errno of the side that failed, 0 = none */
+    bool cut;              /* it stopped before its end, so there is no end to pass on */
+    bool sink_gone;        /* nobody takes bytes there any more */
+    int error[FLOW_SIDES]; /* errno of the side that failed, 0 = none */
 };
 
-/* Neither stream is owned. `quickacks`: how many reads to acknowledge at once, see os_tcp_quickack. */
+/* Neither stream is owned. `quickacks`: how many reads to acknowledge at once, see
+ * os_tcp_quickack. */
 void flow_init(struct flow *flow, struct stream *source, struct stream *sink, unsigned quickacks);
 
 /* Frees the buffer. */
@@ -62,9 +63,9 @@ void flow_cut(struct flow *flow);
 bool flow_runnable(const struct flow *flow);
 
 /*
- * Says what to poll for; a descriptor of -1 = nothing on that side. A bare sink is watched as long as the flow
- * lives, even with nothing to write, for it may go away. May find that nothing need be waited for; ask
- * flow_runnable afterwards.
+ * Says what to poll for; a descriptor of -1 = nothing on that side. A bare sink is watched as long
+ * as the flow lives, even with nothing to write, for it may go away. May find that nothing need be
+ * waited for; ask flow_runnable afterwards.
  */
 void flow_poll(struct flow *flow, struct pollfd pfd[FLOW_SIDES]);
 

@@ -2,8 +2,8 @@
 /*
  * What not every POSIX system has, each behind one small function.
  *
- * os_linux.c has the real ones; os_portable.c (make PORTABLE=1) has twins that are made of POSIX alone
- * or say no. Callers work with either, without asking which.
+ * os_linux.c has the real ones; os_portable.c (make PORTABLE=1) has twins that are made of POSIX
+ * alone or say no. Callers work with either, without asking which.
  */
 #ifndef STILE_CORE_OS_H
 #define STILE_CORE_OS_H
@@ -17,23 +17,26 @@ int os_socket(int domain, int type, int protocol);
 /*
  * Moves up to `size` bytes between two descriptors of which at least one is a pipe, without waiting
  * (splice(2), SPLICE_F_NONBLOCK). Bytes moved; 0 at the end of `from`; -1 with errno: EAGAIN means
- * that `from` is empty or `to` is full, and does not say which; EINVAL that this pair cannot be spliced.
+ * that `from` is empty or `to` is full, and does not say which; EINVAL that this pair cannot be
+ * spliced.
  */
 ssize_t os_splice(int from, int to, size_t size);
 
 /*
- * Acknowledges what arrived on a TCP socket now instead of up to 40 ms later (TCP_QUICKACK). Not sticky:
- * the kernel goes back to delaying, so it is repeated after reads. 0, or -1 where that does not exist.
+ * Acknowledges what arrived on a TCP socket now instead of up to 40 ms later (TCP_QUICKACK). Not
+ * sticky: the kernel goes back to delaying, so it is repeated after reads. 0, or -1 where that does
+ * not exist.
  */
 int os_tcp_quickack(int fd);
 
-/* Makes room for `size` bytes in a pipe (F_SETPIPE_SZ). Fails harmlessly: there is a limit per user. */
+/* Makes room for `size` bytes in a pipe (F_SETPIPE_SZ). Fails harmlessly: there is a limit per
+ * user. */
 void os_pipe_grow(int fd, size_t size);
 
 /*
- * Gives `fd`, a pipe opened for `flags` (O_RDONLY or O_WRONLY), a non-blocking open file description of
- * its own under the same number, so that the others who hold the pipe do not see O_NONBLOCK.
- * 0, or -1 when the system cannot; the descriptor is then as it was.
+ * Gives `fd`, a pipe opened for `flags` (O_RDONLY or O_WRONLY), a non-blocking open file
+ * description of its own under the same number, so that the others who hold the pipe do not see
+ * O_NONBLOCK. 0, or -1 when the system cannot; the descriptor is then as it was.
  */
 int os_reopen_nonblock(int fd, int flags);
 

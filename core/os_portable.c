@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The twins of os_linux.c, from POSIX alone: they do it with more calls, or say that it can't be done. */
+/* The twins of os_linux.c, from POSIX alone: they do it with more calls, or say that it can't be
+ * done. */
 #include "core/os.h"
 
 #include <errno.h>

@@ -8,8 +8,8 @@
 
 #include "core/flow.h"
 
-/* Reads of the login phase that are acknowledged at once: a login takes some 15, one with a full agent
- * twice that. */
+/* Reads of the login phase that are acknowledged at once: a login takes some 15, one with a full
+ * agent twice that. */
 #define RELAY_QUICKACKS 64
 
 struct relay {
@@ -48,8 +48,8 @@ static int relay_sleep(struct relay *relay)
     return 0;
 }
 
-/* If the remote's socket still holds an error that no read or write has reported, it went away before it
- * had read everything. */
+/* If the remote's socket still holds an error that no read or write has reported, it went away
+ * before it had read everything. */
 static int late_error(const struct flow *up)
 {
     int error = 0;
@@ -78,7 +78,8 @@ static enum relay_end relay_verdict(const struct relay *relay, struct err *err)
         return RELAY_LOCAL_GONE;
     for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
         if (failures[i].error) {
-            (void)err_set(err, ERR_STREAM, "%s: %s", failures[i].doing, strerror(failures[i].error));
+            (void)err_set(err, ERR_STREAM, "%s: %s", failures[i].doing,
+                          strerror(failures[i].error));
             return RELAY_BROKEN;
         }
     }
@@ -99,7 +100,8 @@ enum relay_end relay_run(struct stream *local, struct stream *remote, struct rel
 
     for (;;) {
         flow_run(&relay.up);
-        /* Our input broke, so the remote is told no end and may never send its own: stop reading it. */
+        /* Our input broke, so the remote is told no end and may never send its own: stop reading
+         * it. */
         if (relay.up.error[FLOW_SOURCE])
             flow_cut(&relay.down);
         flow_run(&relay.down);
@@ -115,7 +117,8 @@ enum relay_end relay_run(struct stream *local, struct stream *remote, struct rel
         wakeups++;
     }
 
-    TRACE(trace, "relay", "ended: %" PRIu64 " bytes up, %" PRIu64 " bytes down, %" PRIu64 " wake-ups",
+    TRACE(trace, "relay",
+          "ended: %" PRIu64 " bytes up, %" PRIu64 " bytes down, %" PRIu64 " wake-ups",
           relay.up.bytes, relay.down.bytes, wakeups);
     if (stats)
         *stats = (struct relay_stats){relay.up.bytes, relay.down.bytes, wakeups};

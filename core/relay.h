@@ -24,7 +24,7 @@
 enum relay_end {
     RELAY_DONE,       /* both directions ended in order */
     RELAY_LOCAL_GONE, /* nobody reads our output any more */
-    RELAY_BROKEN,     /* one side failed; err says which and why, bytes that came before were delivered */
+    RELAY_BROKEN,     /* a side failed; what had come before was delivered */
 };
 
 struct relay_stats {
@@ -37,10 +37,10 @@ struct relay_stats {
  * Carries bytes both ways until both flows are DONE, or the local reader has gone: then it ends at
  * once, even if nothing flows, because that is how a helper learns that ssh was killed.
  *
- * A remote that no longer takes bytes does not end the relay: what it sends is still delivered. The end is
- * RELAY_BROKEN then if there was something for it to take, else RELAY_DONE.
- * Blocks as long as the streams live. Both streams stay the caller's, who closes them. `stats` may be
- * NULL; `err` is set when RELAY_BROKEN is returned (ERR_STREAM).
+ * A remote that no longer takes bytes does not end the relay: what it sends is still delivered. The
+ * end is RELAY_BROKEN then if there was something for it to take, else RELAY_DONE. Blocks as long
+ * as the streams live. Both streams stay the caller's, who closes them. `stats` may be NULL; `err`
+ * is set when RELAY_BROKEN is returned (ERR_STREAM).
  */
 enum relay_end relay_run(struct stream *local, struct stream *remote, struct relay_stats *stats,
                          const struct trace *trace, struct err *err);

@@ -2,8 +2,8 @@
 /*
  * A stream: an open, ordered, two-way byte stream with half-close, whatever carries it.
  *
- * Reading and writing never block; waiting is the business of whoever holds several streams (the relay,
- * ctx_wait). The lowest layer alone sees EINTR and EAGAIN, nobody above it does.
+ * Reading and writing never block; waiting is the business of whoever holds several streams (the
+ * relay, ctx_wait). The lowest layer alone sees EINTR and EAGAIN, nobody above it does.
  */
 #ifndef STILE_CORE_STREAM_H
 #define STILE_CORE_STREAM_H
@@ -32,10 +32,10 @@ struct stream_ops {
      * STREAM_FAIL. Called once it returned 0, it does nothing. */
     int (*shut_wr)(struct stream *);
 
-    /* Fills in what to poll for until `want` (POLLIN: a read, POLLOUT: a write or shut_wr) can go
-     * on. A layered stream may need the other event, or none (fd -1). Returns 1 when it can go on at
-     * once, because bytes lie decoded or reading has made room for writing, so that poll(2) would
-     * sleep on it; else 0. */
+    /* Fills in what to poll for until `want` (POLLIN: a read, POLLOUT: a write or shut_wr) can
+     * go on. A layered stream may need the other event, or none (fd -1). Returns 1 when it can
+     * go on at once, because bytes lie decoded or reading has made room for writing, so that
+     * poll(2) would sleep on it; else 0. */
     int (*wait)(struct stream *, short want, struct pollfd *);
 
     /* Closes and frees all of it. Never blocks: what was not sent is lost. */
@@ -78,14 +78,15 @@ static inline int stream_wait(struct stream *stream, short want, struct pollfd *
 void stream_close(struct stream *stream);
 
 /*
- * A stream of bare descriptors: a socket (rfd == wfd), or a pair such as stdin and stdout, or the two
- * pipes of a child. Takes both over and closes them in the end. NULL with errno set where they are
- * not open or memory is lacking; then they stay the caller's.
+ * A stream of bare descriptors: a socket (rfd == wfd), or a pair such as stdin and stdout, or the
+ * two pipes of a child. Takes both over and closes them in the end. NULL with errno set where they
+ * are not open or memory is lacking; then they stay the caller's.
  *
- * Descriptors that were inherited are shared with strangers, so their O_NONBLOCK is left alone: sockets
- * are used with MSG_DONTWAIT, pipes get an open file description of their own where the system
- * can give one (os_reopen_nonblock, at the first read or write, which opens a file), and else are written
- * PIPE_BUF bytes at a time after poll(2) said yes, which POSIX promises not to block.
+ * Descriptors that were inherited are shared with strangers, so their O_NONBLOCK is left alone:
+ * sockets are used with MSG_DONTWAIT, pipes get an open file description of their own where the
+ * system can give one (os_reopen_nonblock, at the first read or write, which opens a file), and
+ * else are written PIPE_BUF bytes at a time after poll(2) said yes, which POSIX promises not to
+ * block.
  */
 struct stream *stream_fd_new(int rfd, int wfd);
 

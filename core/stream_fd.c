@@ -48,7 +48,8 @@ static int fd_kind(int fd, enum fd_kind *kind)
     return 0;
 }
 
-/* Makes a pipe ours at its first use here: a relay that splices never gets so far, and saves the calls. */
+/* Makes a pipe ours at its first use here: a relay that splices never gets so far, and saves the
+ * calls. */
 static enum fd_kind fd_settle(int fd, enum fd_kind *kind, int flags)
 {
     if (*kind == FD_PIPE)

@@ -52,7 +52,7 @@ char *text_join(const char *first, ...)
 
 const char *text_digits(unsigned number, char out[TEXT_DIGITS_MAX])
 {
-    char *at = out + TEXT_DIGITS_MAX - 1;
+    char *at = &out[TEXT_DIGITS_MAX - 1];
 
     *at = '\0';
     do

@@ -9,8 +9,9 @@
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *text_vformat(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
-/* The strings one behind the other, up to a NULL, in fresh memory that the caller frees. NULL when there is
- * none. printf(3) does that, too, but brings 140 KiB of libc into a process that needs nothing else of it. */
+/* The strings one behind the other, up to a NULL, in fresh memory that the caller frees. NULL
+ * when there is none. printf(3) does that, too, but brings 140 KiB of libc into a process that
+ * needs nothing else of it. */
 char *text_join(const char *first, ...) __attribute__((sentinel));
 
 /* Room for an unsigned in decimal. */
@@ -20,9 +21,9 @@ char *text_join(const char *first, ...) __attribute__((sentinel));
 const char *text_digits(unsigned number, char out[TEXT_DIGITS_MAX]);
 
 /*
- * A copy of `text` in which every byte that is not printable ASCII has become \n, \t, … or \xNN, and a
- * backslash two, so that it cannot move a cursor, colour a terminal or forge a second line. The caller
- * frees it. NULL when there is no memory.
+ * A copy of `text` in which every byte that is not printable ASCII has become \n, \t, … or \xNN,
+ * and a backslash two, so that it cannot move a cursor, colour a terminal or forge a second line.
+ * The caller frees it. NULL when there is no memory.
  */
 char *text_escape(const char *text);
 

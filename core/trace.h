@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What `-v` shows: one line for each thing that happened, with the time since the start and the layer
- * that did it. Never a secret, never a payload byte. Text from elsewhere is escaped here.
+ * What `-v` shows: one line for each thing that happened, with the time since the start and the
+ * layer that did it. Never a secret, never a payload byte. Text from elsewhere is escaped here.
  */
 #ifndef STILE_CORE_TRACE_H
 #define STILE_CORE_TRACE_H

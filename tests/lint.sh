@@ -71,6 +71,11 @@ with_analyzer()
     compile_with 'gcc -fanalyzer -Wno-analyzer-malloc-leak' "$@"
 }
 
+formatted()
+{
+    clang-format --dry-run -Werror "$@" $(tree_like '*.h') 2>&1
+}
+
 # One at a time: in one run over many files clang 14 no longer knows va_start after the first.
 with_clang_tidy()
 {
@@ -224,6 +229,7 @@ check 'gcc -Werror' with_gcc "$@"
 check 'clang -Werror' with_clang "$@"
 check 'gcc -fanalyzer' with_analyzer "$@"
 check 'clang-tidy' with_clang_tidy "$@"
+check 'clang-format' formatted "$@"
 check 'cppcheck' with_cppcheck "$@"
 check 'headers compile alone' headers_alone
 check 'includes point one way' includes_point_down

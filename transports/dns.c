@@ -70,8 +70,8 @@ bool dns_pending(const struct dns *dns, enum family family)
     return dns->queries[family].open;
 }
 
-/* Whether a name that does not exist here may exist under the next search domain; a server that does not
- * answer this one will not answer that one either. */
+/* Whether a name that does not exist here may exist under the next search domain; a server that
+ * does not answer this one will not answer that one either. */
 static bool dns_goes_on(int status)
 {
     return status == ARES_ENOTFOUND || status == ARES_ENODATA || status == ARES_ESERVFAIL ||
@@ -88,7 +88,8 @@ static void dns_next_candidate(struct dns *dns)
     dns_ask(dns);
 }
 
-/* c-ares hands the result over, and calls once more for each open query when its channel is destroyed. */
+/* c-ares hands the result over, and calls once more for each open query when its channel is
+ * destroyed. */
 static void dns_answer(void *arg, int status, int timeouts, struct ares_addrinfo *result)
 {
     struct query *query = arg;
@@ -160,8 +161,8 @@ static int dns_init_search(struct dns *dns)
 
     if (status != ARES_SUCCESS)
         return status;
-    int made = search_init(&dns->search, dns->question->host, saved.domains,
-                           (size_t)saved.ndomains, saved.ndots);
+    int made = search_init(&dns->search, dns->question->host, saved.domains, (size_t)saved.ndomains,
+                           saved.ndots);
     ares_destroy_options(&saved);
     return made == 0 ? ARES_SUCCESS : ARES_ENOMEM;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hosts file and DNS, by c-ares: A and AAAA as separate queries side by side, one candidate of the
- * search list after the other.
+ * The hosts file and DNS, by c-ares: A and AAAA as separate queries side by side, one candidate of
+ * the search list after the other.
  *
  * c-ares is set up and left with each lookup, which its manual allows in one thread at a time.
  */
@@ -17,8 +17,8 @@ struct dns;
 /* Answers from the hosts file, before it returns. */
 void dns_ask_hosts(const struct question *question);
 
-/* Asks the name servers. `question` must outlive the dns. Never NULL but for lack of memory; that DNS
- * can't be asked shows as a failure that is there at once. */
+/* Asks the name servers. `question` must outlive the dns. Never NULL but for lack of memory;
+ * that DNS can't be asked shows as a failure that is there at once. */
 struct dns *dns_new(const struct question *question);
 
 /* Is the query for this family under way? */
@@ -30,8 +30,8 @@ const char *dns_why(const struct dns *dns);
 /* c-ares's sockets: most descriptors that dns_poll fills in. */
 #define DNS_FDS 16
 
-/* What to poll for, and lowers *until_ns to when dns_step must be called at the latest. Returns the number of
- * pollfds. */
+/* What to poll for, and lowers *until_ns to when dns_step must be called at the latest. Returns
+ * the number of pollfds. */
 nfds_t dns_poll(struct dns *dns, struct pollfd fds[DNS_FDS], int64_t *until_ns);
 
 /* Goes on with what dns_poll's descriptors (revents filled in) or the clock brought. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The ground of every route, and the only transport that touches the network: TCP, or a Unix socket. */
+/* The ground of every route, and the only transport that touches the network: TCP, or a Unix
+ * socket. */
 #ifndef STILE_TRANSPORTS_GROUND_H
 #define STILE_TRANSPORTS_GROUND_H
 

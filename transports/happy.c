@@ -12,9 +12,9 @@ struct happy {
     struct happy_report *report;
 
     size_t used[FAMILIES]; /* addresses of each family that were tried */
-    enum family next;       /* whose turn it is: families alternate, section 4 */
-    int64_t resolved_ns;         /* when the first IPv4 address was there; CLOCK_NEVER = not yet */
-    int64_t attempt_ns;          /* before this the next attempt does not begin */
+    enum family next;      /* whose turn it is: families alternate, section 4 */
+    int64_t resolved_ns;   /* when the first IPv4 address was there; CLOCK_NEVER = not yet */
+    int64_t attempt_ns;    /* before this the next attempt does not begin */
 };
 
 /* Does the family have an address that was not tried? */
@@ -33,7 +33,8 @@ static enum family happy_choose(const struct happy *happy)
     return happy_has(happy, other) ? other : FAMILIES;
 }
 
-/* When the next attempt may begin. Section 3: IPv4 waits a little for an AAAA answer, at the start only. */
+/* When the next attempt may begin. Section 3: IPv4 waits a little for an AAAA answer, at the
+ * start only. */
 static int64_t happy_due_ns(const struct happy *happy, enum family family)
 {
     if (happy->report->count == 0 && family == FAMILY_V4 && happy->addresses->pending[FAMILY_V6])

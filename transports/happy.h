@@ -43,8 +43,9 @@ struct happy_ops {
     void (*abandon)(void *net, int handle);
 
     /*
-     * Sleeps until one of the attempts has an event (POLLOUT; revents says so), `addresses` has grown, or
-     * `until_ns` has come (CLOCK_NEVER: no such time). 0, or -1 to give the whole thing up.
+     * Sleeps until one of the attempts has an event (POLLOUT; revents says so), `addresses` has
+     * grown, or `until_ns` has come (CLOCK_NEVER: no such time). 0, or -1 to give the whole thing
+     * up.
      */
     int (*wait)(void *net, struct pollfd *attempts, nfds_t count, int64_t until_ns);
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is asked of each source of names: the hosts file, DNS, the system. And where the answers go. */
+/* What is asked of each source of names: the hosts file, DNS, the system. And where the answers
+ * go. */
 #ifndef STILE_TRANSPORTS_QUESTION_H
 #define STILE_TRANSPORTS_QUESTION_H
 

@@ -101,7 +101,8 @@ static bool resolve_dns_pending(const struct resolve *resolve, enum family famil
 static void resolve_conclude(struct resolve *resolve)
 {
     bool answered = question_answered(&resolve->question);
-    bool asking = resolve_dns_pending(resolve, FAMILY_V6) || resolve_dns_pending(resolve, FAMILY_V4);
+    bool asking =
+        resolve_dns_pending(resolve, FAMILY_V6) || resolve_dns_pending(resolve, FAMILY_V4);
 
     if (answered) {
         /* The other family may still come from where the first came, not from elsewhere. */
@@ -131,7 +132,8 @@ struct resolve *resolve_new(const struct question *question, struct err *err)
     *resolve = (struct resolve){.question = *question,
                                 .patience_ns = clock_ns() + DNS_PATIENCE_NS,
                                 .nss_status = EAI_NONAME};
-    /* As the system does it: a name that the hosts file has in either family is not asked for in DNS. */
+    /* As the system does it: a name that the hosts file has in either family is not asked for in
+     * DNS. */
     dns_ask_hosts(question);
     if (!question_answered(question) && is_localhost(question->host))
         answer_loopback(question);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a host to addresses. The order of the sources: what is an address already; /etc/hosts; localhost
- * (RFC 6761); DNS; and whatever else getaddrinfo(3) knows (mDNS, LDAP, nss-resolve, …), in a thread because it
- * blocks.
+ * From a host to addresses. The order of the sources: what is an address already; /etc/hosts;
+ * localhost (RFC 6761); DNS; and whatever else getaddrinfo(3) knows (mDNS, LDAP, nss-resolve, …),
+ * in a thread because it blocks.
  *
  * Nothing here waits: the owner polls what resolve_poll says, together with what else it waits for.
  */
@@ -18,14 +18,15 @@
 struct resolve;
 
 /*
- * Takes the host as an address, with no resolver at all. 1 = added; 0 = it is a name; -1 = it can't be used:
- * an address of the other family, a zone that is none; err is set (ERR_NAME).
+ * Takes the host as an address, with no resolver at all. 1 = added; 0 = it is a name; -1 = it can't
+ * be used: an address of the other family, a zone that is none; err is set (ERR_NAME).
  */
 int resolve_numeric(const struct question *question, struct err *err);
 
 /*
- * Starts to look up a name. Answers go where the question says, those from files before this returns.
- * What the question points to must outlive the resolve. NULL with err set when there is no memory.
+ * Starts to look up a name. Answers go where the question says, those from files before this
+ * returns. What the question points to must outlive the resolve. NULL with err set when there is no
+ * memory.
  */
 struct resolve *resolve_new(const struct question *question, struct err *err);
 

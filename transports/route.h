@@ -6,8 +6,8 @@
 #include "transports/transport.h"
 
 /*
- * Dials the target directly. Blocks, never past the ctx. A stream that the caller closes, or NULL with
- * ctx->err set.
+ * Dials the target directly. Blocks, never past the ctx. A stream that the caller closes, or NULL
+ * with ctx->err set.
  */
 struct stream *route_dial(const struct endpoint *target, struct ctx *ctx);
 

@@ -16,7 +16,8 @@
 #include "transports/happy.h"
 #include "transports/resolve.h"
 
-_Static_assert(HAPPY_TRIES_MAX + RESOLVE_FDS <= CTX_WAIT_FDS, "a dial waits for all of them at once");
+_Static_assert(HAPPY_TRIES_MAX + RESOLVE_FDS <= CTX_WAIT_FDS,
+               "a dial waits for all of them at once");
 
 /* Addresses that a failure lists; a person reads no more. */
 #define SHOWN_MAX 4
@@ -38,8 +39,8 @@ static int64_t tcp_now_ns(void *net)
 
 static void tcp_set_options(int fd)
 {
-    /* ssh cannot set these itself, for it sees pipes. Urgent data is part of the stream for everyone whom
-     * we relay for (RFC 6093 section 5). None of them is worth failing for. */
+    /* ssh cannot set these itself, for it sees pipes. Urgent data is part of the stream for
+     * everyone whom we relay for (RFC 6093 section 5). None of them is worth failing for. */
     static const struct {
         int level;
         int option;
@@ -152,7 +153,8 @@ static char *list_tries(const struct happy_report *report, bool with_errors)
         if (i == SHOWN_MAX)
             longer = text_format("%s%s%zu more", list, comma, report->count - i);
         else if (with_errors)
-            longer = text_format("%s%s%s: %s", list, comma, address_text(try->address, address), why);
+            longer =
+                text_format("%s%s%s: %s", list, comma, address_text(try->address, address), why);
         else
             longer = text_format("%s%s%s", list, comma, address_text(try->address, address));
         free(list);
@@ -177,7 +179,8 @@ static void tcp_explain(const struct tcp_dial *dial, const struct happy_report *
 
     int error = common_error(report);
     if (!report->given_up)
-        (void)err_set(err, ERR_CONNECT, "%s", error ? strerror(error) : "no address could be reached");
+        (void)err_set(err, ERR_CONNECT, "%s",
+                      error ? strerror(error) : "no address could be reached");
 
     char *list = dial->resolve ? list_tries(report, !error) : NULL;
     if (list)

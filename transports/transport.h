@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The transport contract: what the code that knows one kind of hop must do. Public and installed, so that
- * other people can write transports too; no ABI is promised before 1.0.
+ * The transport contract: what the code that knows one kind of hop must do. Public and installed,
+ * so that other people can write transports too; no ABI is promised before 1.0.
  *
- * A route is a fold. Dialing a route with no hops is the ground (ground.h); dialing any other is its last
- * hop's `dial`, whose `below` is the route without it. Only the ground touches the network.
+ * A route is a fold. Dialing a route with no hops is the ground (ground.h); dialing any other is
+ * its last hop's `dial`, whose `below` is the route without it. Only the ground touches the
+ * network.
  */
 #ifndef STILE_TRANSPORTS_TRANSPORT_H
 #define STILE_TRANSPORTS_TRANSPORT_H
@@ -28,15 +29,16 @@ struct transport {
     int (*check)(const struct hop *hop, struct err *err);
 
     /*
-     * Reaches `to` through this hop. `below` leads to the hop itself by way of the hops below it: dial it when
-     * you need it, again if the peer makes you reconnect. NULL for the ground, which has no hop either.
+     * Reaches `to` through this hop. `below` leads to the hop itself by way of the hops below it:
+     * dial it when you need it, again if the peer makes you reconnect. NULL for the ground, which
+     * has no hop either.
      *
-     * A hop that only shakes hands returns the very stream that `below` gave it, so that a bare descriptor
-     * stays one. A stream that is layered on another owns it and closes it with itself. On failure
-     * nothing is left open.
+     * A hop that only shakes hands returns the very stream that `below` gave it, so that a bare
+     * descriptor stays one. A stream that is layered on another owns it and closes it with itself.
+     * On failure nothing is left open.
      *
-     * Blocks, never past the ctx, and sleeps only in ctx_wait. Reads not one byte past its own handshake.
-     * A stream that the caller closes, or NULL with ctx->err set.
+     * Blocks, never past the ctx, and sleeps only in ctx_wait. Reads not one byte past its own
+     * handshake. A stream that the caller closes, or NULL with ctx->err set.
      */
     struct stream *(*dial)(const struct hop *hop, const struct dialer *below,
                            const struct endpoint *to, struct ctx *ctx);

@@ -6,8 +6,8 @@
 #include "core/ctx.h"
 
 /*
- * Connects to the socket at `path`. May wait for room in its queue, never past the ctx. A stream that the
- * caller closes, or NULL with ctx->err set (ERR_CONNECT, ERR_TIME).
+ * Connects to the socket at `path`. May wait for room in its queue, never past the ctx. A stream
+ * that the caller closes, or NULL with ctx->err set (ERR_CONNECT, ERR_TIME).
  */
 struct stream *unix_dial(const char *path, struct ctx *ctx);
 

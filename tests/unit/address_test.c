@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "tests/unit/fake_unit.h"
 #include "core/address.h"
+#include "tests/unit/fake_unit.h"
 
 /* An address from its text; the family follows from the colon. */
 static struct address make(const char *text, uint16_t port, uint32_t scope)

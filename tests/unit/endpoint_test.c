@@ -39,7 +39,7 @@ static void before_init(struct before *before)
 {
     struct err err = ERR_INIT;
 
-    before->endpoint = (struct endpoint)ENDPOINT_INIT;
+    before->endpoint = ENDPOINT_INIT;
     assert_int_equal(endpoint_set(&before->endpoint, "old.example", "4711", &err), 0);
     before->copy = before->endpoint;
 }

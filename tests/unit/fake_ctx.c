@@ -6,7 +6,7 @@
 
 void fake_ctx_init(struct fake_ctx *fake, int64_t limit_ms)
 {
-    fake->err = (struct err)ERR_INIT;
+    fake->err = ERR_INIT;
     fake->trace = (struct trace){.level = 0, .start_ns = clock_ns(), .fd = 2};
     config_init(&fake->config);
     fake->ctx = (struct ctx){

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A network that does not exist, for happy_dial: a row says when addresses arrive and what becomes of
- * each address; the clock is virtual, so start times come out exact and no test waits.
+ * A network that does not exist, for happy_dial: a row says when addresses arrive and what becomes
+ * of each address; the clock is virtual, so start times come out exact and no test waits.
  *
  * It also plays the strict operating system: whoever asks for the result of an attempt too early,
  * forgets to close one, closes one twice, leaves one out of a wait or spins is found out.

@@ -25,7 +25,7 @@ struct fake_stream {
     int shut_agains; /* shut_wr says AGAIN that often before it is done */
     int shut_error;  /* then STREAM_FAIL with this errno; 0 = done */
     bool decoded;    /* bytes lie decoded: wait says 1, and the descriptor tells nothing of them */
-    bool windowed;   /* takes no more than it has given; reading makes the room, which only wait tells */
+    bool windowed;   /* takes no more than it has given: reading makes the room, as wait says */
     uint32_t seed;   /* 0 = as much as fits in each call; else pieces and AGAINs at random */
 
     /* What happened. */
