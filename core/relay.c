@@ -48,15 +48,22 @@ static int relay_sleep(struct relay *relay)
     return 0;
 }
 
-/* If the remote's socket still holds an error that no read or write has reported, it went away
- * before it had read everything. */
+/*
+ * The error of a remote that went away before it had read everything, where no read or write has
+ * reported one: the socket still holds it, or a splice that was under way has swallowed it together
+ * with the bytes. Then the connection has no peer any more, which an orderly end leaves it.
+ */
 static int late_error(const struct flow *up)
 {
-    int error = 0;
+    struct sockaddr_storage peer;
+    socklen_t peer_size = sizeof(peer);
+    int error = 0, fd = up->sink->wfd;
     socklen_t size = sizeof(error);
 
-    if (up->sink_gone && getsockopt(up->sink->wfd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
+    if (!up->sink_gone || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
         return 0;
+    if (!error && getpeername(fd, (struct sockaddr *)&peer, &peer_size) == -1 && errno == ENOTCONN)
+        error = ECONNRESET;
     return error;
 }
 

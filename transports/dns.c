@@ -198,10 +198,11 @@ nfds_t dns_poll(struct dns *dns, struct pollfd fds[DNS_FDS], int64_t *until_ns)
 
     if (!dns->channel)
         return 0;
-    int bits = ares_getsock(dns->channel, sockets, ARES_GETSOCK_MAXNUM);
+    unsigned bits = (unsigned)ares_getsock(dns->channel, sockets, ARES_GETSOCK_MAXNUM);
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        short events = (short)((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) |
-                               (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
+        /* As ARES_GETSOCK_READABLE and _WRITABLE, which shift an int into its sign. */
+        bool readable = bits >> i & 1u, writable = bits >> (i + ARES_GETSOCK_MAXNUM) & 1u;
+        short events = (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
         if (events)
             fds[count++] = (struct pollfd){.fd = sockets[i], .events = events};
     }
