@@ -136,7 +136,7 @@ $(CMD_OBJ): $(BUILD)/version
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(UNIT_OBJ)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(CARES_LIBS) -pthread
 
-$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/core/clock.o
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -pthread
 
 # --- the two commands of the README, and bench ---------------------------------------------------

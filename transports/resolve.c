@@ -74,7 +74,7 @@ static void resolve_ask_system(struct resolve *resolve)
 {
     resolve->nss_asked = true;
     resolve->nss_status = EAI_SYSTEM;
-    TRACE(resolve->question.trace, "name", "%s: asking the system (getaddrinfo)",
+    TRACE(resolve->question.trace, "name", "%s: asking the system, by getaddrinfo",
           resolve->question.host);
     resolve->nss = nss_start(resolve->question.host, resolve->question.family);
 }

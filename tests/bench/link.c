@@ -31,7 +31,7 @@
 #include <linux/ipv6.h>
 #include <net/if.h>
 
-#include "clock.h"
+#include "core/clock.h"
 
 #define EXIT_LINK 125 /* the link itself failed, as with env(1) and timeout(1) */
 #define DELAY_MAX_MS 60000.0
@@ -144,7 +144,7 @@ static void end_collect(const struct end *from, struct end *to, int64_t delay_ns
 
         if (size <= 0)
             return;
-        queue_push(&to->inbound, data, (size_t)size, bench_now_ns() + delay_ns);
+        queue_push(&to->inbound, data, (size_t)size, clock_ns() + delay_ns);
     }
 }
 
@@ -162,11 +162,11 @@ static struct timespec *link_pause(const struct link *link, struct timespec *pau
     }
     if (due_ns == INT64_MAX)
         return NULL;
-    left_ns = due_ns - bench_now_ns();
+    left_ns = due_ns - clock_ns();
     if (left_ns < 0)
         left_ns = 0;
-    pause->tv_sec = left_ns / BENCH_S;
-    pause->tv_nsec = left_ns % BENCH_S;
+    pause->tv_sec = left_ns / CLOCK_S;
+    pause->tv_nsec = left_ns % CLOCK_S;
     return pause;
 }
 
@@ -208,7 +208,7 @@ static int link_run(struct link *link)
         if (ppoll(fds, sizeof(fds) / sizeof(fds[0]), link_pause(link, &pause), NULL) < 0 &&
             errno != EINTR)
             fail("poll");
-        now_ns = bench_now_ns();
+        now_ns = clock_ns();
         end_deliver(&ends[NEAR], now_ns);
         end_deliver(&ends[FAR], now_ns);
         if (fds[NEAR].revents)
@@ -394,7 +394,7 @@ static bool parse_delay(const char *text, int64_t *out_ns)
 
     if (end == text || *end || !(ms >= 0 && ms <= DELAY_MAX_MS))
         return false;
-    *out_ns = (int64_t)(ms * (double)BENCH_MS);
+    *out_ns = (int64_t)(ms * (double)CLOCK_MS);
     return true;
 }
 

@@ -102,6 +102,11 @@ struct direction {
     enum figure_id cpu;
 };
 
+static double seconds_since(int64_t start_ns)
+{
+    return (double)(clock_ns() - start_ns) / (double)CLOCK_S;
+}
+
 static bool measure_transfer(const struct bench *bench, const struct tool *tool,
                              const struct direction *direction, double out[FIGURES])
 {
@@ -113,10 +118,10 @@ static bool measure_transfer(const struct bench *bench, const struct tool *tool,
 
     if (!session_open(&session, tool, bench->servers[direction->server].port))
         return false;
-    start = bench_now_ns();
+    start = clock_ns();
     good = session_write(&session, &bench->bytes, sizeof(bench->bytes)) &&
            direction->carry(bench, &session);
-    out[direction->rate] = gigabytes * 1e3 / bench_seconds_since(start);
+    out[direction->rate] = gigabytes * 1e3 / seconds_since(start);
     out[PEAK_RSS] = session_peak_kib(&session);
     good = session_close(&session, &used) && good;
     out[direction->cpu] = cpu_seconds(&used) / gigabytes;
@@ -150,11 +155,11 @@ static bool measure_round_trip(const struct bench *bench, const struct tool *too
         return false;
     }
     while (good && trips->count < ROUND_TRIPS) {
-        int64_t start = bench_now_ns();
+        int64_t start = clock_ns();
 
         good = session_write(&session, bench->feed.payload, MESSAGE) &&
                session_read(&session, message, MESSAGE);
-        series_add(trips, bench_seconds_since(start) * 1e6);
+        series_add(trips, seconds_since(start) * 1e6);
     }
     out[ROUND_TRIP] = series_quantile(trips, 0.5);
     free(trips);

@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "core/clock.h"
 #include "servers.h"
 
 #define SESSION_PATIENCE_MS 20000 /* for a single event: a tool that needs longer has failed */
@@ -252,7 +252,7 @@ static bool session_close(struct session *session, struct rusage *used)
 /* Starts the tool and waits until the server's greeting has come through it. */
 static bool session_open(struct session *session, const struct tool *tool, uint16_t port)
 {
-    int64_t start = bench_now_ns();
+    int64_t start = clock_ns();
     int down[2];
     int up[2];
     char greeting;
@@ -273,7 +273,7 @@ static bool session_open(struct session *session, const struct tool *tool, uint1
     (void)fcntl(session->to, F_SETFL, O_WRONLY | O_NONBLOCK);
     (void)fcntl(session->from, F_SETFL, O_RDONLY | O_NONBLOCK);
     if (session->pid > 0 && session_read(session, &greeting, 1)) {
-        session->first_byte_ns = bench_now_ns() - start;
+        session->first_byte_ns = clock_ns() - start;
         return true;
     }
     if (session->pid > 0)
