@@ -82,6 +82,23 @@ def test_localhost_is_found_without_a_name_server(dial):
     reached(dial("localhost"), "127.0.0.1", "::1")
 
 
+def test_localhost_is_this_machine_whatever_anybody_says(dial, town, name_server):
+    """RFC 6761: not even asked for where the hosts file lacks it, as it does in small containers."""
+    town.etc("hosts", "127.0.0.2 gate\n")
+    server = name_server(Zone({"localhost": ["127.0.0.2"], "gate.localhost": ["127.0.0.2"]}))
+    for name in ("localhost", "LocalHost.", "gate.localhost"):
+        reached(dial(name), "127.0.0.1", "::1")
+    reached(dial("localhost", "-4"), "127.0.0.1")
+    assert server.asked == []
+
+
+def test_a_name_that_only_looks_like_localhost_is_a_name(dial, town, name_server):
+    town.etc("hosts", "127.0.0.3 gate\n")
+    server = name_server(Zone({"notlocalhost": ["127.0.0.2"]}))
+    reached(dial("notlocalhost"), "127.0.0.2")
+    assert server.asked != []
+
+
 def test_a_name_that_lacks_the_wanted_family_is_told(dial, town):
     town.etc("hosts", "127.0.0.2 gate\n")
     result = dial("gate", "-6", "-w", "10")

@@ -65,6 +65,16 @@ def test_ctrl_c_does_not_reach_the_relay_of_an_ssh(stile, serve):
     assert group.finish() == (0, b"exit 0\n", "")
 
 
+def test_a_shell_with_job_control_keeps_its_hold_on_stile(stile, serve):
+    """It made the group for the line that was typed, and stops and interrupts all of it."""
+    line = ["bash", "-c", 'set -m; cat | "$0" "$@" | cat']
+    job = stile.start(*serve(echo).address, before=line, start_new_session=True)
+    echoes(job, b"up")
+    pid, = stile.pids()
+    assert os.getpgid(pid) != pid
+    assert job.finish() == (0, b"", "")
+
+
 # --- typed into a shell ----------------------------------------------------------------------------------
 
 LINES = {
