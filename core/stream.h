@@ -18,7 +18,7 @@
 struct stream;
 
 struct stream_ops {
-    const char *name;
+    const char *name; /* of this kind of stream, for the trace */
 
     /* Up to `size` (> 0) bytes into `data`: > 0 bytes, 0 at the end of the stream, STREAM_AGAIN or
      * STREAM_FAIL. Bytes that arrived before a failure are delivered before it is reported. */
