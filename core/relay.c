@@ -102,9 +102,8 @@ enum relay_end relay_run(struct stream *local, struct stream *remote, struct rel
 
     flow_init(&relay.up, local, remote, 0);
     flow_init(&relay.down, remote, local, RELAY_QUICKACKS);
-    TRACE(trace, "relay", "started: %s up, %s down, %s to %s",
-          relay.up.spliced ? "splice" : "copy", relay.down.spliced ? "splice" : "copy",
-          local->ops->name, remote->ops->name);
+    TRACE(trace, "relay", "started: %s up, %s down, %s to %s", relay.up.spliced ? "splice" : "copy",
+          relay.down.spliced ? "splice" : "copy", local->ops->name, remote->ops->name);
 
     for (;;) {
         flow_run(&relay.up);
