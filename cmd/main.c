@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The only place that prints a failure, and the only one that ends the process. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -28,20 +29,17 @@ static const struct command *pick_command(const char *path)
     return &commands[0];
 }
 
-/* A descriptor below 3 that is closed would be given to the next socket, which would then
- * receive our messages or the user's bytes. Whether stdout was there is a question for the
- * command. */
-static void hold_standard_descriptors(struct err *err)
+/* A descriptor below 3 that is closed would be given to the next socket, which would then receive
+ * our messages or the user's bytes. 0, or -1 with err set. */
+static int hold_standard_descriptors(struct err *err)
 {
-    int fd;
-
     if (fcntl(STDOUT_FILENO, F_GETFD) == -1)
         (void)err_set(err, ERR_USAGE, "stdout is closed");
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        (void)close(fd);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd)
+            (void)err_set(err, ERR_USAGE, "descriptor %d is closed, and /dev/null: %s", fd,
+                          strerror(errno));
+    return err->code == ERR_NONE ? 0 : -1;
 }
 
 /* One line, in one write, so that it stays whole among those of other processes. */
@@ -65,8 +63,7 @@ int main(int argc, char **argv)
     /* That nobody reads any more is an error code for us, not a death. */
     (void)signal(SIGPIPE, SIG_IGN);
 
-    hold_standard_descriptors(&err);
-    if (err.code == ERR_NONE)
+    if (hold_standard_descriptors(&err) == 0)
         status = command->run(argc, argv, &err);
     if (*err_text(&err))
         print_failure(command, &err);
