@@ -163,7 +163,7 @@ unit: $(UNIT_BIN)
 
 # pytest's 5 is "nothing matched", which is fine when a pattern meant the unit tests.
 e2e: $(BUILD)/stile
-	@STILE=$(abspath $(BUILD)/stile) STILE_PORTABLE='$(PORTABLE)' STILE_SAN='$(SAN)' \
+	@STILE='$(if $(filter /%,$(BUILD)),,$(CURDIR)/)$(BUILD)/stile' STILE_PORTABLE='$(PORTABLE)' STILE_SAN='$(SAN)' \
 		$(PYTHON) -m pytest -q -rs -p no:cacheprovider $(if $(T),-k '$(T)') tests/e2e \
 		$(if $(T),|| [ $$? -eq 5 ])
 

@@ -15,6 +15,7 @@ int err_set(struct err *err, enum err_code code, const char *format, ...)
     va_start(args, format);
     err->text = text_vformat(format, args);
     va_end(args);
+    text_cut(err->text);
     err->code = code;
     return -1;
 }
@@ -52,6 +53,7 @@ int err_wrap(struct err *err, const char *format, ...)
     if (text) {
         free(err->text);
         err->text = text;
+        text_cut(err->text);
     }
     return -1;
 }

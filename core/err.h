@@ -34,8 +34,8 @@ struct err {
 /*
  * Says what went wrong. The first cause stays: on an err that is already set this does nothing, so
  * a cleanup path cannot hide the reason for the cleanup. Bytes that came from elsewhere may be put
- * in as they are: whoever prints the text escapes it. Always returns -1, so `return err_set(…)`
- * reads well.
+ * in as they are: the text is cut at TEXT_SHOWN_MAX, and whoever prints it escapes it. Always
+ * returns -1, so `return err_set(…)` reads well.
  */
 int err_set(struct err *err, enum err_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -31,6 +31,22 @@ static struct stream_fd *stream_fd(struct stream *stream)
     return (struct stream_fd *)stream;
 }
 
+/* A socket with records would lose what does not fit into one read. */
+static int fd_socket_kind(int fd, enum fd_kind *kind)
+{
+    int type = 0;
+    socklen_t size = sizeof(type);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == -1)
+        return -1;
+    if (type != SOCK_STREAM) {
+        errno = EPROTOTYPE;
+        return -1;
+    }
+    *kind = FD_SOCKET;
+    return 0;
+}
+
 static int fd_kind(int fd, enum fd_kind *kind)
 {
     struct stat st;
@@ -38,8 +54,8 @@ static int fd_kind(int fd, enum fd_kind *kind)
     if (fstat(fd, &st) == -1)
         return -1;
     if (S_ISSOCK(st.st_mode))
-        *kind = FD_SOCKET;
-    else if (S_ISFIFO(st.st_mode))
+        return fd_socket_kind(fd, kind);
+    if (S_ISFIFO(st.st_mode))
         *kind = FD_PIPE;
     else if (S_ISREG(st.st_mode))
         *kind = FD_OWN;

@@ -61,6 +61,14 @@ const char *text_digits(unsigned number, char out[TEXT_DIGITS_MAX])
     return at;
 }
 
+void text_cut(char *text)
+{
+    static const char dots[] = "...";
+
+    if (text && strlen(text) > TEXT_SHOWN_MAX)
+        memcpy(text + TEXT_SHOWN_MAX - (sizeof(dots) - 1), dots, sizeof(dots));
+}
+
 char *text_escape(const char *text)
 {
     static const char hex[] = "0123456789abcdef";

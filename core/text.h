@@ -20,6 +20,14 @@ char *text_join(const char *first, ...) __attribute__((sentinel));
 /* `number` in decimal, somewhere in `out`; returns where. For the same reason. */
 const char *text_digits(unsigned number, char out[TEXT_DIGITS_MAX]);
 
+/* Most bytes of a message: words from elsewhere may be of any length, and a pipe that nobody
+ * reads is full soon. */
+#define TEXT_SHOWN_MAX 1000
+
+/* Shortens `text` to TEXT_SHOWN_MAX bytes, with dots at the end where something is missing. NULL
+ * is allowed. */
+void text_cut(char *text);
+
 /*
  * A copy of `text` in which every byte that is not printable ASCII has become \n, \t, … or \xNN,
  * and a backslash two, so that it cannot move a cursor, colour a terminal or forge a second line.

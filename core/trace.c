@@ -16,6 +16,7 @@ void trace_line(const struct trace *trace, const char *layer, const char *format
     va_start(args, format);
     char *text = text_vformat(format, args);
     va_end(args);
+    text_cut(text);
 
     char *escaped = text ? text_escape(text) : NULL;
     int64_t us = (clock_ns() - trace->start_ns) / 1000;

@@ -22,10 +22,9 @@ struct dns {
     size_t candidate; /* of search, the one that is being asked for */
     struct query queries[FAMILIES];
     int status; /* the first failure, or one that ends the search */
+    bool due;   /* the candidate is still to be asked for */
     bool leaving;
 };
-
-static void dns_ask(struct dns *dns);
 
 static void take_addresses(const struct question *question, const struct ares_addrinfo *result,
                            const char *source)
@@ -85,7 +84,7 @@ static void dns_next_candidate(struct dns *dns)
         dns->candidate + 1 >= dns->search.count)
         return;
     dns->candidate++;
-    dns_ask(dns);
+    dns->due = true;
 }
 
 /* c-ares hands the result over, and calls once more for each open query when its channel is
@@ -128,6 +127,16 @@ static void dns_ask(struct dns *dns)
                                             .ai_socktype = SOCK_STREAM};
         if (question_wants(dns->question, i))
             ares_getaddrinfo(dns->channel, name, NULL, &hints, dns_answer, &dns->queries[i]);
+    }
+}
+
+/* In a loop, not from within dns_answer: c-ares may answer at once, for each of a thousand
+ * domains. */
+static void dns_ask_due(struct dns *dns)
+{
+    while (dns->due) {
+        dns->due = false;
+        dns_ask(dns);
     }
 }
 
@@ -178,8 +187,8 @@ struct dns *dns_new(const struct question *question)
         dns->status = dns_init_channel(dns);
     if (dns->status == ARES_SUCCESS)
         dns->status = dns_init_search(dns);
-    if (dns->status == ARES_SUCCESS)
-        dns_ask(dns);
+    dns->due = dns->status == ARES_SUCCESS;
+    dns_ask_due(dns);
     return dns;
 }
 
@@ -224,6 +233,7 @@ void dns_step(struct dns *dns, const struct pollfd *fds, nfds_t count)
                             out ? fds[i].fd : ARES_SOCKET_BAD);
     }
     ares_process_fd(dns->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    dns_ask_due(dns);
 }
 
 void dns_free(struct dns *dns)

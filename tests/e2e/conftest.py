@@ -18,6 +18,12 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.dont_write_bytecode = True
 
+# `nohup make test`, or a job in the background of a script, comes with signals ignored, and so would all
+# that the tests start.
+for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 import harness  # noqa: E402
 import room as rooms  # noqa: E402
 import sshd as sshds  # noqa: E402

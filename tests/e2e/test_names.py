@@ -326,6 +326,13 @@ def test_the_second_domain_is_not_asked_where_the_first_has_the_name(dial, name_
     assert server.names() == {"db.first.example"}
 
 
+def test_a_search_list_of_any_length_does_no_harm(stile, town):
+    """c-ares refuses such a name at once, under each domain."""
+    domains = " ".join(str(number) for number in range(18000))
+    result = stile.run("-w", "20", "x" * 70, "22", env={**stile.env, "LOCALDOMAIN": domains})
+    one_line(result, 3)
+
+
 def test_a_name_with_a_dot_is_tried_as_it_is_first(dial, name_server):
     server = name_server(Zone({"db.inner": ["127.0.0.2"], "db.inner.first.example": ["127.0.0.3"]}),
                          settings=SEARCH)

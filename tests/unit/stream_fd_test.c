@@ -373,6 +373,23 @@ static void close_of_nothing(void **state)
     stream_close(NULL);
 }
 
+/* A record that is longer than the room for it would lose its end. */
+static void sockets_with_records_are_refused(void **state)
+{
+    static const int types[] = {SOCK_DGRAM, SOCK_SEQPACKET};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        int pair[2];
+        assert_int_equal(socketpair(AF_UNIX, types[i], 0, pair), 0);
+        errno = 0;
+        assert_null(stream_fd_new(pair[0], pair[0]));
+        assert_int_equal(errno, EPROTOTYPE);
+        fd_close(&pair[0]);
+        fd_close(&pair[1]);
+    }
+}
+
 int main(void)
 {
     static struct unit unit;
@@ -394,5 +411,6 @@ int main(void)
     UNIT_TEST(&unit, refuses_what_is_not_open);
     UNIT_ROWS(&unit, close_closes_both, ends_kinds);
     UNIT_TEST(&unit, close_of_nothing);
+    UNIT_TEST(&unit, sockets_with_records_are_refused);
     return unit_run(&unit, "fdstream");
 }
