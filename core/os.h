@@ -33,6 +33,14 @@ int os_tcp_quickack(int fd);
  * user. */
 void os_pipe_grow(int fd, size_t size);
 
+/* The calling process gets SIGKILL when the thread that made it ends (PR_SET_PDEATHSIG). Fails
+ * harmlessly; for a child between fork(2) and execve(2). */
+void os_die_with_parent(void);
+
+/* The absolute path of the running executable (/proc/self/exe), in fresh memory that the caller
+ * frees; NULL when the system doesn't say. */
+char *os_executable(void);
+
 /*
  * Gives `fd`, a pipe opened for `flags` (O_RDONLY or O_WRONLY), a non-blocking open file
  * description of its own under the same number, so that the others who hold the pipe do not see

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "core/err.h"
+
 #define STREAM_AGAIN (-1) /* nothing can be done now: wait */
 #define STREAM_FAIL (-2)  /* broken; errno says why */
 
@@ -38,7 +40,12 @@ struct stream_ops {
      * poll(2) would sleep on it; else 0. */
     int (*wait)(struct stream *, short want, struct pollfd *);
 
-    /* Closes and frees all of it. Never blocks: what was not sent is lost. */
+    /* After both directions have ended in order: what whoever carried them has to say about the
+     * end. May wait a second for it. 0, or -1 with err set (ERR_STREAM). NULL: nothing ever. A
+     * layered stream asks the one below. */
+    int (*finish)(struct stream *, struct err *err);
+
+    /* Closes and frees all of it. Does not wait for the peer: what was not sent is lost. */
     void (*close)(struct stream *);
 };
 
@@ -73,6 +80,9 @@ static inline int stream_wait(struct stream *stream, short want, struct pollfd *
 {
     return stream->ops->wait(stream, want, pfd);
 }
+
+/* As the op, 0 where there is none. */
+int stream_finish(struct stream *stream, struct err *err);
 
 /* Closes and frees; NULL is allowed. */
 void stream_close(struct stream *stream);

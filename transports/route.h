@@ -1,14 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* A route, and the fold that dials it. Today there is one: no hops at all. */
+/* A route: hops with the transports that serve them, and the fold that dials it. */
 #ifndef STILE_TRANSPORTS_ROUTE_H
 #define STILE_TRANSPORTS_ROUTE_H
 
+#include "config/hop.h"
 #include "transports/transport.h"
 
 /*
- * Dials the target directly. Blocks, never past the ctx. A stream that the caller closes, or NULL
- * with ctx->err set.
+ * Finds the transport of each hop, completes its port and checks its settings: everything that can
+ * be said without the network. The hops stay the caller's and must outlive the route. NULL with err
+ * set (ERR_USAGE, ERR_MODULE).
  */
-struct stream *route_dial(const struct endpoint *target, struct ctx *ctx);
+struct route *route_new(struct hops *hops, const struct trace *trace, struct err *err);
+
+/* NULL is allowed. */
+void route_free(struct route *route);
+
+/*
+ * Dials the target by way of all hops. Blocks, never past the ctx. Secrets of the hops are wiped
+ * when it returns. A stream that the caller closes, or NULL with ctx->err set, which names the hop
+ * that failed: "hop 2 of 3 (socks5://gw:1080): …".
+ */
+struct stream *route_dial(const struct route *route, const struct endpoint *target,
+                          struct ctx *ctx);
 
 #endif

@@ -10,22 +10,25 @@
 #ifndef STILE_TRANSPORTS_TRANSPORT_H
 #define STILE_TRANSPORTS_TRANSPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "config/hop.h"
 #include "core/ctx.h"
 #include "core/endpoint.h"
 #include "core/stream.h"
 
-struct hop;    /* what the user wrote for this hop: config/, to come */
 struct dialer; /* the way to somewhere: made by route.c, opaque to transports */
 
 struct transport {
-    const char *name;           /* the layer's name in messages and in the trace */
-    const char *const *schemes; /* of the hop URLs that it serves; ends with NULL */
-    uint16_t default_port;      /* of the hop itself; 0 = a URL must say it */
+    const char *name;            /* the layer's name in messages and in the trace */
+    const char *const *schemes;  /* of the hop URLs that it serves; ends with NULL */
+    const char *const *settings; /* names that its URLs may have; ends with NULL. NULL = none */
+    uint16_t default_port;       /* of the hop itself; 0 = a URL must say it */
+    bool nearest;                /* it goes out by itself, so no hop can be below it */
 
-    /* Are the hop's options right? No network, no files. 0, or -1 with err set (ERR_USAGE). NULL
-     * when there are none. */
+    /* Are the values of the hop's settings right? No network, no files. 0, or -1 with err set
+     * (ERR_USAGE). NULL when any value is. */
     int (*check)(const struct hop *hop, struct err *err);
 
     /*
@@ -44,7 +47,25 @@ struct transport {
                            const struct endpoint *to, struct ctx *ctx);
 };
 
-/* Dials `to` through a dialer: same blocking, same returns as transport.dial. */
+/* Dials `to` through a dialer: same blocking, same returns as transport.dial. The err of a failure
+ * names the hop that it was. */
 struct stream *dialer_dial(const struct dialer *dialer, const struct endpoint *to, struct ctx *ctx);
+
+/* --- modules --- */
+
+/* Grows with every change of the structs and functions that a module can see. */
+#define TRANSPORT_ABI 1
+
+/* What a module defines under the name STILE_MODULE, which its compiler flags may change. */
+struct transport_module {
+    unsigned abi;                              /* TRANSPORT_ABI */
+    const struct transport *const *transports; /* ends with NULL */
+};
+
+#ifndef STILE_MODULE
+#define STILE_MODULE stile_module
+#endif
+
+extern const struct transport_module STILE_MODULE;
 
 #endif

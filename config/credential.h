@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who we are for one hop, and where the secret comes from. Asked when the hop asks, not before.
+ *
+ * The user: of the URL, the setting `user`, or the login of the entry in ~/.netrc for the hop's
+ * host.
+ * The secret, from the first of these that is there; one that is there and fails is an error:
+ *
+ *     passwordcommand   the first line of what a command prints (words.h: no shell)
+ *     passwordfile      the first line of a file that nobody else may read; ~/ is the home
+ *     the password of a URL in a config file
+ *     passwordenv       the environment variable of this name
+ *     ~/.netrc          which nobody else may read; $NETRC names another file
+ *     a prompt          prompt.h; three tries
+ *
+ * A secret belongs to one hop (scheme, host, port) and is kept with it until credential_forget, so
+ * that a hop that must be dialed again does not ask again.
+ */
+#ifndef STILE_CONFIG_CREDENTIAL_H
+#define STILE_CONFIG_CREDENTIAL_H
+
+#include "config/hop.h"
+#include "core/ctx.h"
+
+/* The names of the settings above, ended by NULL: what a transport with a login takes. */
+#define CREDENTIAL_SETTINGS "user", "passwordcommand", "passwordfile", "passwordenv"
+
+/* Are these settings right? No files, no network. 0, or -1 with err set (ERR_USAGE). */
+int credential_check(const struct hop *hop, struct err *err);
+
+/*
+ * The user, or NULL when none is known. May read ~/.netrc, asks nobody. It stays the hop's, until
+ * credential_forget. 0, or -1 with ctx->err set (ERR_USAGE: a netrc that others can read and that
+ * has an entry for this host).
+ */
+int credential_user(const struct hop *hop, const char **user, struct ctx *ctx);
+
+/*
+ * The secret of the user whom credential_user gave. Blocks, never past the ctx, as long as a
+ * command or a person takes. It stays the hop's, until credential_forget. NULL with ctx->err set: ERR_AUTH,
+ * ERR_USAGE (a file that others can read), ERR_TIME.
+ */
+const char *credential_secret(const struct hop *hop, struct ctx *ctx);
+
+/* The hop has turned the secret down. Is it worth asking for it again? Only a person may have
+ * mistyped, and has three tries. */
+bool credential_retry(const struct hop *hop);
+
+/* Wipes what is kept with the hop. hops_release does that, too. */
+void credential_forget(const struct hop *hop);
+
+/* For hop.c: frees a slot; NULL is allowed. And fills one for a password in a URL. */
+void secret_slot_free(struct secret_slot *slot);
+struct secret_slot *secret_slot_new(const char *password);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A command line as people write it, taken apart without a shell: blanks part words; '…' and "…"
+ * keep them together; a backslash takes the next byte as it is (within "…" only \ and "). Nothing
+ * is expanded. Who wants variables or pipes writes sh -c '…'.
+ */
+#ifndef STILE_CONFIG_WORDS_H
+#define STILE_CONFIG_WORDS_H
+
+#include "core/err.h"
+
+/* The words, ended by NULL, in fresh memory for words_free. NULL with err set (ERR_USAGE): a quote
+ * that is not closed, a backslash at the end, no word at all. */
+char **words_split(const char *text, struct err *err);
+
+/* NULL is allowed. */
+void words_free(char **words);
+
+/*
+ * Replaces `%h`, `%p` and `%%` in every word. 0, or -1 with err set (ERR_USAGE) for another letter
+ * behind a percent sign, or when memory is lacking; the words stay the caller's.
+ */
+int words_expand(char **words, const char *host, const char *port, struct err *err);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Asking the person at the keyboard, by OpenSSH's rules (ssh(1), ENVIRONMENT): on /dev/tty; by
+ * $SSH_ASKPASS where there is none and DISPLAY or WAYLAND_DISPLAY is set; SSH_ASKPASS_REQUIRE =
+ * force, prefer or never changes that. Never on stdin and stdout, which are the stream.
+ */
+#ifndef STILE_CORE_PROMPT_H
+#define STILE_CORE_PROMPT_H
+
+#include "core/ctx.h"
+
+/*
+ * Asks for a secret: `question` is shown as it is ("Password for alice at http://proxy:3128: "),
+ * bytes that are not printable are escaped; what is typed is not shown. Blocks, never past the ctx.
+ *
+ * The terminal is put right again before it returns, and before a signal that came meanwhile
+ * (Ctrl-C, Ctrl-Z, SIGTERM, SIGHUP) takes effect.
+ *
+ * The answer, possibly empty, for secret_free; NULL with ctx->err set: ERR_AUTH when nobody can be
+ * asked (the text says why) or the answer was refused (Ctrl-D, Cancel), ERR_TIME.
+ */
+char *prompt_secret(const char *question, struct ctx *ctx);
+
+#endif
