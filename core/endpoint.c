@@ -189,6 +189,31 @@ int endpoint_parse(struct endpoint *endpoint, const char *text, uint16_t default
     return done;
 }
 
+int endpoint_parse_open(struct endpoint *endpoint, const char *text, struct err *err)
+{
+    bool open = strncmp(text, "unix:", 5) != 0 && !port_colon(text);
+
+    if (endpoint_parse(endpoint, text, open, err) == -1)
+        return -1;
+    if (open) {
+        endpoint->port = 0;
+        endpoint->text[strlen(endpoint->text) - strlen(":1")] = '\0';
+    }
+    return 0;
+}
+
+int endpoint_set_port(struct endpoint *endpoint, uint16_t port)
+{
+    char *text = host_port_text(endpoint->host, port);
+
+    if (!text)
+        return -1;
+    free(endpoint->text);
+    endpoint->text = text;
+    endpoint->port = port;
+    return 0;
+}
+
 void endpoint_release(struct endpoint *endpoint)
 {
     free(endpoint->host);

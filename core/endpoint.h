@@ -40,6 +40,13 @@ int endpoint_set(struct endpoint *endpoint, const char *host, const char *port, 
 int endpoint_parse(struct endpoint *endpoint, const char *text, uint16_t default_port,
                    struct err *err);
 
+/* The same where a port may be missing: it is 0 then, and not in the text, until endpoint_set_port
+ * says it. */
+int endpoint_parse_open(struct endpoint *endpoint, const char *text, struct err *err);
+
+/* 0, or -1 when memory is lacking. */
+int endpoint_set_port(struct endpoint *endpoint, uint16_t port);
+
 /* Frees what is in it; may be called on ENDPOINT_INIT and twice. */
 void endpoint_release(struct endpoint *endpoint);
 

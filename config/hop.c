@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/hop.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/credential.h"
+#include "core/secret.h"
+#include "core/text.h"
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+#define SCHEME_CHARS LETTERS DIGITS "+-."
+#define SETTING_CHARS LETTERS DIGITS "-_"
+
+/* Of the address of a proxy, which goes into other URLs and into messages; % has a zone behind it. */
+#define HOST_CHARS LETTERS DIGITS "-._:[]%"
+
+#define EXEC "exec:"
+
+/* The text that is parsed, and whether it may be repeated in a message. */
+struct source {
+    const char *text;
+    enum hop_origin origin;
+    struct err *err;
+};
+
+/* Where `at` is in the text, counted as editors do. */
+static unsigned column_of(const struct source *source, const char *at)
+{
+    return (unsigned)(at - source->text) + 1;
+}
+
+static int fault(const struct source *source, const char *at, const char *what)
+{
+    return err_set(source->err, ERR_USAGE, "column %u: %s", column_of(source, at), what);
+}
+
+static int password_fault(const struct source *source, const char *at)
+{
+    return fault(source, at,
+                 "a password on the command line is there for every user of the machine to read; "
+                 "PasswordCommand, PasswordFile, PasswordEnv, ~/.netrc or the prompt keep it");
+}
+
+static void to_lower(char *text)
+{
+    for (; *text; text++)
+        if (*text >= 'A' && *text <= 'Z')
+            *text = (char)(*text - 'A' + 'a');
+}
+
+/* --- percent-encoding, RFC 3986 section 2.1 --- */
+
+static int hex_value(char digit)
+{
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *found = digit ? strchr(digits, digit) : NULL;
+
+    return found ? (int)(found - digits) % 16 : -1;
+}
+
+/* `from` up to `end`, decoded, in fresh memory; NULL with err set. */
+static char *decode(const struct source *source, const char *from, const char *end)
+{
+    char *decoded = malloc((size_t)(end - from) + 1), *out = decoded;
+
+    if (!decoded) {
+        (void)err_no_memory(source->err);
+        return NULL;
+    }
+    for (const char *at = from; at < end; at++) {
+        if (*at != '%') {
+            *out++ = *at;
+            continue;
+        }
+        int high = end - at > 2 ? hex_value(at[1]) : -1, low = high == -1 ? -1 : hex_value(at[2]);
+        if (low == -1 || high + low == 0) {
+            (void)fault(source, at,
+                        low == -1 ? "a percent sign wants two hexadecimal digits behind it"
+                                  : "%00 is not allowed");
+            *out = '\0';
+            secret_free(decoded);
+            return NULL;
+        }
+        *out++ = (char)(high * 16 + low);
+        at += 2;
+    }
+    *out = '\0';
+    return decoded;
+}
+
+/* --- the parts of a URL --- */
+
+/* The user and the password in front of the host. Moves *from behind them. */
+static int parse_user(struct hop *hop, const struct source *source, const char **from,
+                      const char *end)
+{
+    const char *at = end;
+    char *password = NULL;
+
+    while (at > *from && at[-1] != '@')
+        at--;
+    if (at > *from) {
+        const char *user_end = at - 1;
+        const char *colon = memchr(*from, ':', (size_t)(user_end - *from));
+        if (colon && source->origin == HOP_FROM_ARGV)
+            return password_fault(source, colon + 1);
+        if ((colon ? colon : user_end) == *from)
+            return fault(source, *from, "the user is empty");
+        hop->user = decode(source, *from, colon ? colon : user_end);
+        if (!hop->user)
+            return -1;
+        if (colon) {
+            password = decode(source, colon + 1, user_end);
+            if (!password)
+                return -1;
+        }
+        *from = at;
+    }
+    hop->secret = secret_slot_new(password);
+    secret_free(password);
+    return hop->secret ? 0 : err_no_memory(source->err);
+}
+
+/* Behind the host nothing is left to say but a slash, as in http_proxy variables. */
+static const char *host_end(const char *from, const char *end)
+{
+    const char *slash = memchr(from, '/', (size_t)(end - from));
+
+    if (strncmp(from, "unix:", 5) == 0 || !slash || slash + 1 != end)
+        return end;
+    return slash;
+}
+
+static int parse_address(struct hop *hop, const struct source *source, const char *from,
+                         const char *end)
+{
+    char *text = decode(source, from, host_end(from, end));
+    int done = -1;
+
+    if (!text)
+        return -1;
+    if (strncmp(text, "unix:", 5) != 0 && text[strspn(text, HOST_CHARS)])
+        (void)fault(source, from, "the host holds a byte that no host name has");
+    else if (endpoint_parse_open(&hop->address, text, source->err) == 0)
+        done = 0;
+    else if (strchr(from, '@'))
+        /* Behind a slash, a comma or a question mark of a password its end would be shown. */
+        (void)(err_release(source->err), fault(source, from, "bad address"));
+    else
+        (void)err_wrap(source->err, "column %u", column_of(source, from));
+    free(text);
+    return done;
+}
+
+static int parse_setting(struct hop *hop, const struct source *source, const char *from,
+                         const char *end)
+{
+    size_t name_length = strspn(from, SETTING_CHARS);
+
+    if (name_length == 0 || from + name_length >= end || from[name_length] != '=')
+        return fault(source, from, "a parameter is written name=value");
+
+    char *name = strndup(from, name_length);
+    char *value = name ? decode(source, from + name_length + 1, end) : NULL;
+    int done = -1;
+    if (!name)
+        (void)err_no_memory(source->err);
+    else if (value && strcasecmp(name, "password") == 0)
+        (void)password_fault(source, from);
+    else if (value)
+        done = hop_add_setting(hop, name, value, column_of(source, from), source->err);
+    free(name);
+    secret_free(value);
+    return done;
+}
+
+static int parse_settings(struct hop *hop, const struct source *source, const char *from,
+                          const char *end)
+{
+    for (;;) {
+        const char *ampersand = memchr(from, '&', (size_t)(end - from));
+        if (parse_setting(hop, source, from, ampersand ? ampersand : end) == -1)
+            return -1;
+        if (!ampersand)
+            return 0;
+        from = ampersand + 1;
+    }
+}
+
+/* Calls it as messages will. */
+static int hop_rename(struct hop *hop, struct err *err)
+{
+    free(hop->name);
+    hop->name = text_join(hop->scheme, "://", hop->address.text, (char *)NULL);
+    return hop->name ? 0 : err_no_memory(err);
+}
+
+static int parse_url(struct hop *hop, const struct source *source, const char *from,
+                     const char *end)
+{
+    const char *colon = from + strspn(from, SCHEME_CHARS);
+
+    if (colon == from || strncmp(colon, "://", 3) != 0 || strchr(DIGITS "+-.", *from))
+        return fault(source, from, "want scheme://host:port, exec:command, or direct alone");
+    hop->scheme = strndup(from, (size_t)(colon - from));
+    if (!hop->scheme)
+        return err_no_memory(source->err);
+    to_lower(hop->scheme);
+
+    from = colon + 3;
+    const char *question = memchr(from, '?', (size_t)(end - from));
+    const char *authority_end = question ? question : end;
+    if (parse_user(hop, source, &from, authority_end) == -1 ||
+        parse_address(hop, source, from, authority_end) == -1 ||
+        (question && parse_settings(hop, source, question + 1, end) == -1))
+        return -1;
+    return hop_rename(hop, source->err);
+}
+
+/* --- commands --- */
+
+static int parse_exec(struct hop *hop, const struct source *source, const char *from,
+                      const char *end)
+{
+    const char *command = from + strlen(EXEC);
+    char *out;
+
+    hop->scheme = strdup("exec");
+    hop->command = out = malloc((size_t)(end - command) + 1);
+    if (!hop->scheme || !out)
+        return err_no_memory(source->err);
+    for (const char *at = command; at < end; at++)
+        if (*at != '\\' || at + 1 == end || at[1] != ',')
+            *out++ = *at;
+    *out = '\0';
+
+    size_t first = strspn(hop->command, " \t");
+    size_t word = strcspn(hop->command + first, " \t");
+    if (word == 0)
+        return fault(source, command, "exec: lacks a command");
+    /* Its arguments may be long, and somebody's secret. */
+    char *program = strndup(hop->command + first, word);
+    hop->name = program ? text_join(EXEC, program, (char *)NULL) : NULL;
+    free(program);
+    return hop->name ? 0 : err_no_memory(source->err);
+}
+
+/* --- lists --- */
+
+static bool is_exec(const char *text)
+{
+    return strncasecmp(text, EXEC, strlen(EXEC)) == 0;
+}
+
+/* The comma that ends the hop, or the end of the text. */
+static const char *hop_end(const char *from)
+{
+    const char *end = from;
+
+    if (!is_exec(from))
+        return from + strcspn(from, ",");
+    while (*end && *end != ',')
+        end += end[0] == '\\' && end[1] == ',' ? 2 : 1;
+    return end;
+}
+
+static void hop_release(struct hop *hop)
+{
+    for (size_t i = 0; i < hop->setting_count; i++) {
+        free(hop->settings[i].name);
+        secret_free(hop->settings[i].value);
+    }
+    free(hop->settings);
+    endpoint_release(&hop->address);
+    secret_slot_free(hop->secret);
+    free(hop->scheme);
+    free(hop->command);
+    free(hop->user);
+    free(hop->name);
+}
+
+static int parse_hop(struct hops *hops, const struct source *source, const char *from,
+                     const char *end)
+{
+    struct hop *longer = realloc(hops->hop, (hops->count + 1) * sizeof(*longer));
+
+    if (!longer)
+        return err_no_memory(source->err);
+    hops->hop = longer;
+    struct hop *hop = &hops->hop[hops->count++];
+    *hop = (struct hop){.address = ENDPOINT_INIT, .column = column_of(source, from)};
+    if (from == end)
+        return fault(source, from, "a hop is missing");
+    return (is_exec(from) ? parse_exec : parse_url)(hop, source, from, end);
+}
+
+int hops_parse(struct hops *hops, const char *text, enum hop_origin origin, struct err *err)
+{
+    struct hops made = HOPS_INIT;
+    struct source source = {text, origin, err};
+
+    if (strcasecmp(text, "direct") == 0) {
+        *hops = made;
+        return 0;
+    }
+    for (const char *from = text;; from++) {
+        const char *end = hop_end(from);
+        if (parse_hop(&made, &source, from, end) == -1) {
+            hops_release(&made);
+            return -1;
+        }
+        if (!*end)
+            break;
+        from = end;
+    }
+    *hops = made;
+    return 0;
+}
+
+void hops_release(struct hops *hops)
+{
+    for (size_t i = 0; i < hops->count; i++)
+        hop_release(&hops->hop[i]);
+    free(hops->hop);
+    *hops = HOPS_INIT;
+}
+
+/* --- one hop --- */
+
+int hop_default_port(struct hop *hop, uint16_t port, struct err *err)
+{
+    if (hop->command || hop->address.path || hop->address.port)
+        return 0;
+    if (port == 0)
+        return err_set(err, ERR_USAGE, "column %u: %s lacks a port", hop->column, hop->name);
+    if (endpoint_set_port(&hop->address, port) == -1)
+        return err_no_memory(err);
+    return hop_rename(hop, err);
+}
+
+int hop_add_setting(struct hop *hop, const char *name, const char *value, unsigned column,
+                    struct err *err)
+{
+    struct setting *longer =
+        realloc(hop->settings, (hop->setting_count + 1) * sizeof(*hop->settings));
+
+    if (!longer)
+        return err_no_memory(err);
+    hop->settings = longer;
+    struct setting *setting = &hop->settings[hop->setting_count];
+    *setting = (struct setting){strdup(name), strdup(value), column};
+    if (!setting->name || !setting->value) {
+        free(setting->name);
+        free(setting->value);
+        return err_no_memory(err);
+    }
+    to_lower(setting->name);
+    hop->setting_count++;
+    return 0;
+}
+
+static const struct setting *find_setting(const struct hop *hop, const char *name)
+{
+    for (size_t i = 0; i < hop->setting_count; i++)
+        if (strcmp(hop->settings[i].name, name) == 0)
+            return &hop->settings[i];
+    return NULL;
+}
+
+const char *hop_setting(const struct hop *hop, const char *name)
+{
+    const struct setting *setting = find_setting(hop, name);
+
+    return setting ? setting->value : NULL;
+}
+
+int hop_setting_flag(const struct hop *hop, const char *name, bool fallback, bool *out,
+                     struct err *err)
+{
+    const struct setting *setting = find_setting(hop, name);
+
+    *out = setting ? strcasecmp(setting->value, "yes") == 0 : fallback;
+    if (setting && !*out && strcasecmp(setting->value, "no") != 0)
+        return hop_setting_fault(setting, err, "want yes or no");
+    return 0;
+}
+
+int hop_setting_fault(const struct setting *setting, struct err *err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *what = text_vformat(format, args);
+    va_end(args);
+
+    if (!what)
+        (void)err_no_memory(err);
+    else if (setting->column)
+        (void)err_set(err, ERR_USAGE, "column %u: %s: %s", setting->column, setting->name, what);
+    else
+        (void)err_set(err, ERR_USAGE, "%s: %s", setting->name, what);
+    free(what);
+    return -1;
+}

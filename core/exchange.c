@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/exchange.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/os.h"
+
+/* What is looked at in one call: more than any proxy says. */
+#define LOOK_BYTES 2048
+
+/* 0 when it is worth trying again, or -1 with ctx->err set. */
+static int exchange_wait(struct stream *stream, short want, struct ctx *ctx)
+{
+    struct pollfd pfd = {.fd = -1};
+    int ready = stream_wait(stream, want, &pfd);
+
+    /* With something to do at once, only the deadline and the cancellation are looked at. */
+    return ctx_wait(ctx, &pfd, 1, ready ? 0 : CLOCK_NEVER) == -1 ? -1 : 0;
+}
+
+static int exchange_broken(struct ctx *ctx)
+{
+    return err_set(ctx->err, ERR_REFUSED, "%s", strerror(errno));
+}
+
+static int exchange_ended(struct ctx *ctx)
+{
+    return err_set(ctx->err, ERR_REFUSED, "the connection was closed");
+}
+
+int exchange_send(struct stream *stream, const void *data, size_t size, struct ctx *ctx)
+{
+    const char *at = data;
+
+    while (size > 0) {
+        ssize_t put = stream_write(stream, at, size);
+        if (put == STREAM_FAIL)
+            return exchange_broken(ctx);
+        if (put > 0) {
+            at += put;
+            size -= (size_t)put;
+        } else if (exchange_wait(stream, POLLOUT, ctx) == -1) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Where a layer reads in bytes that it had to decode, nothing needs to be said to the peer. */
+static void exchange_acknowledge(const struct stream *stream)
+{
+    if (stream->rfd != -1 && stream->rfd == stream->wfd)
+        (void)os_tcp_quickack(stream->rfd);
+}
+
+/* At least one byte and at most `size`, or 0 to try again; -1 with ctx->err set. */
+static ssize_t exchange_some(struct stream *stream, void *data, size_t size, struct ctx *ctx)
+{
+    ssize_t got = stream_read(stream, data, size);
+
+    if (got == STREAM_FAIL)
+        return exchange_broken(ctx);
+    if (got == 0)
+        return exchange_ended(ctx);
+    if (got == STREAM_AGAIN)
+        return exchange_wait(stream, POLLIN, ctx);
+    exchange_acknowledge(stream);
+    return got;
+}
+
+int exchange_receive(struct stream *stream, void *data, size_t size, struct ctx *ctx)
+{
+    char *at = data;
+
+    while (size > 0) {
+        ssize_t got = exchange_some(stream, at, size, ctx);
+        if (got == -1)
+            return -1;
+        at += got;
+        size -= (size_t)got;
+    }
+    return 0;
+}
+
+/* Bytes that may be looked at without being taken, or -1 where that can't be done. */
+static ssize_t exchange_peek(const struct stream *stream, char *data, size_t size)
+{
+    if (stream->rfd == -1 || stream->rfd != stream->wfd)
+        return -1;
+    return recv(stream->rfd, data, size, MSG_PEEK | MSG_DONTWAIT);
+}
+
+int exchange_feed(struct stream *stream, struct exchange_sink *sink, struct ctx *ctx)
+{
+    char data[LOOK_BYTES];
+
+    while (!sink->done) {
+        /* What the sink wants of it is then taken in one call; else byte by byte. */
+        ssize_t seen = exchange_peek(stream, data, sizeof(data));
+        size_t wanted = seen > 0 ? sink->take(sink, data, (size_t)seen) : 1;
+        if (wanted > 0) {
+            ssize_t got = exchange_some(stream, data, wanted, ctx);
+            if (got == -1)
+                return -1;
+            if (seen <= 0 && got > 0)
+                (void)sink->take(sink, data, 1);
+        }
+    }
+    return 0;
+}
