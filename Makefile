@@ -14,6 +14,7 @@
 ## BUILD=dir         where objects go (default: build, and a name of its own for each variant)
 ## SAN=address,undefined   with sanitizers
 ## PORTABLE=1        POSIX only: no splice, no TCP_QUICKACK
+## MODULES=static    the curl module linked in instead of loaded; the default where SAN is set
 ## T=pattern         make test: only the tests whose name matches
 ## V=1               show the commands
 -include config.mak
@@ -24,13 +25,18 @@ comma := ,
 
 SAN ?=
 PORTABLE ?=
-BUILD ?= build$(if $(PORTABLE),-portable)$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+MODULES ?= $(if $(SAN),static,shared)
+BUILD ?= build$(if $(PORTABLE),-portable)$(if $(SAN),-$(subst $(comma),-,$(SAN)),$(if $(filter static,$(MODULES)),-static))
+ifeq ($(filter $(MODULES),shared static),)
+$(error MODULES is shared or static)
+endif
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 MANDIR ?= $(PREFIX)/share/man
 INCLUDEDIR ?= $(PREFIX)/include/stile
+MODULEDIR = $(LIBDIR)/stile/transports
 DESTDIR ?=
 
 CC ?= cc
@@ -67,6 +73,8 @@ ALL_LDFLAGS = $(LDFLAGS) $(HARDENING_LD) $(SANITIZE)
 
 CARES_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcares)
 CARES_LIBS = $(shell $(PKG_CONFIG) --libs libcares)
+CURL_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcurl openssl)
+CURL_LIBS = $(shell $(PKG_CONFIG) --libs libcurl openssl)
 CMOCKA_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 
 ifeq ($(V),)
@@ -78,26 +86,38 @@ endif
 OS := $(if $(PORTABLE),portable,$(if $(filter Linux,$(shell uname -s)),linux,portable))
 OTHER_OS := $(filter-out core/os_$(OS).c,$(wildcard core/os_*.c))
 
-LIB_SRC := $(filter-out $(OTHER_OS),$(wildcard core/*.c config/*.c transports/*.c))
+OTHER_MODULES := $(filter-out transports/module_$(MODULES).c,transports/module_shared.c transports/module_static.c)
+
+LIB_SRC := $(filter-out $(OTHER_OS) $(OTHER_MODULES),$(wildcard core/*.c config/*.c transports/*.c))
+CURL_SRC := $(wildcard transports/curl/*.c)
 CMD_SRC := $(wildcard cmd/*.c)
 UNIT_SRC := $(wildcard tests/unit/*_test.c)
 UNIT_HELP_SRC := $(wildcard tests/unit/fake_*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
-HEADERS := $(wildcard */*.h)
-C_FILES := $(wildcard */*.c tests/*/*.c)
+HEADERS := $(wildcard */*.h transports/*/*.h tests/*/*.h)
+C_FILES := $(wildcard */*.c transports/*/*.c tests/*/*.c)
 MAN1 := $(wildcard cmd/*.1)
 MAN5 := $(wildcard config/*.5)
 
 # What an out-of-tree transport includes: transport.h and all that it stands on.
-PUBLIC_HEADERS := transports/transport.h core/clock.h core/ctx.h core/endpoint.h core/err.h \
-	core/stream.h core/trace.h
+PUBLIC_HEADERS := transports/transport.h config/credential.h config/hop.h core/clock.h core/ctx.h \
+	core/endpoint.h core/err.h core/exchange.h core/stream.h core/text.h core/trace.h
+# The functions of those, and what our own modules need besides: all that a module can see of the executable.
+SYMBOLS := transports/public.syms
 
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+CURL_OBJ := $(CURL_SRC:%.c=$(BUILD)/%.o)
+ifeq ($(MODULES),static)
+MODULE_OBJ := $(CURL_OBJ)
+MODULE_LIBS = $(CURL_LIBS)
+else
+MODULE_BIN := $(BUILD)/transports/curl.so
+endif
 CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/%.o)
 UNIT_HELP_OBJ := $(UNIT_HELP_SRC:%.c=$(BUILD)/%.o)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 # All that a test can link: everything but the commands themselves.
-UNIT_OBJ := $(UNIT_HELP_OBJ) $(LIB_OBJ) $(BUILD)/cmd/options.o
+UNIT_OBJ := $(UNIT_HELP_OBJ) $(LIB_OBJ) $(MODULE_OBJ) $(BUILD)/cmd/options.o
 BENCH_BIN := $(BENCH_SRC:%.c=$(BUILD)/%)
 
 # --- build -------------------------------------------------------------------------------------
@@ -107,15 +127,22 @@ BENCH_BIN := $(BENCH_SRC:%.c=$(BUILD)/%)
 .PHONY: all demo test bench lint format install uninstall clean help
 .SECONDARY:
 
-all: $(BUILD)/stile
+all: $(BUILD)/stile $(MODULE_BIN)
 
-$(BUILD)/stile: $(CMD_OBJ) $(LIB_OBJ)
-	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CARES_LIBS) -pthread
+$(BUILD)/stile: $(CMD_OBJ) $(LIB_OBJ) $(MODULE_OBJ) $(SYMBOLS)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--dynamic-list=$(SYMBOLS) -o $@ $(filter %.o,$^) \
+		$(CARES_LIBS) $(MODULE_LIBS) -pthread -ldl
+
+# What it takes from the executable is not there when it is linked; the test that loads it finds what is missing.
+$(BUILD)/transports/curl.so: $(CURL_OBJ)
+	$(call say,LD,$@)$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -shared $(filter-out -pie,$(ALL_LDFLAGS)) \
+		-o $@ $^ $(CURL_LIBS) -pthread
 
 # Objects depend on the flags that they were made with, so a change of CFLAGS rebuilds.
 $(BUILD)/flags: STAMP = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)
 $(BUILD)/version: STAMP = $(VERSION)
-$(BUILD)/flags $(BUILD)/version: FORCE
+$(BUILD)/libdir: STAMP = $(LIBDIR)
+$(BUILD)/flags $(BUILD)/version $(BUILD)/libdir: FORCE
 	@mkdir -p $(@D)
 	@echo '$(STAMP)' | cmp -s - $@ || echo '$(STAMP)' >$@
 .PHONY: FORCE
@@ -128,13 +155,19 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 # Private, or the stamp of the flags would have them, too, whenever such an object is what make was asked for.
 $(BUILD)/transports/dns.o: private ALL_CFLAGS += $(CARES_CFLAGS)
 $(BUILD)/transports/nss.o: private ALL_CFLAGS += -pthread
+$(BUILD)/transports/module.o: private ALL_CFLAGS += -pthread -DSTILE_LIBDIR='"$(LIBDIR)"'
+$(BUILD)/transports/module.o: $(BUILD)/libdir
+$(BUILD)/transports/exec.o: private ALL_CFLAGS += -pthread
+$(CURL_OBJ): private ALL_CFLAGS := $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -pthread $(CURL_CFLAGS) \
+	$(if $(filter static,$(MODULES)),-DSTILE_MODULE=stile_module_curl)
 $(CMD_OBJ): private ALL_CFLAGS += -DSTILE_VERSION='"$(VERSION)"'
 $(CMD_OBJ): $(BUILD)/version
 
--include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_HELP_OBJ:.o=.d) $(UNIT_BIN:=.d) $(BENCH_BIN:=.d)
+-include $(LIB_OBJ:.o=.d) $(CURL_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_HELP_OBJ:.o=.d) $(UNIT_BIN:=.d) $(BENCH_BIN:=.d)
 
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(UNIT_OBJ)
-	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(CARES_LIBS) -pthread
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(CARES_LIBS) \
+		$(MODULE_LIBS) -pthread -ldl
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/core/clock.o
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -pthread
@@ -142,11 +175,13 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/core/clock.o
 # --- the two commands of the README, and bench ---------------------------------------------------
 
 NEED := sh tests/need.sh
-BUILD_NEEDS := gcc libc6-dev pkg-config libc-ares-dev
+BUILD_NEEDS := gcc libc6-dev pkg-config libc-ares-dev libcurl4-openssl-dev libssl-dev
 DEMO_NEEDS := openssh-client openssh-server
 TEST_NEEDS := $(DEMO_NEEDS) libcmocka-dev python3 python3-pytest python3-paramiko python3-fabric \
-	git rsync iproute2 dnsmasq-base netbase locales
-BENCH_NEEDS := $(DEMO_NEEDS) python3 iproute2 netcat-openbsd ncat socat connect-proxy
+	git rsync iproute2 dnsmasq-base netbase locales \
+	squid tinyproxy dante-server microsocks stunnel4 socat openssl netcat-openbsd krb5-kdc krb5-admin-server krb5-user
+BENCH_NEEDS := $(DEMO_NEEDS) python3 iproute2 netcat-openbsd ncat socat connect-proxy corkscrew \
+	dante-server microsocks tinyproxy
 
 demo:
 	@$(NEED) $(BUILD_NEEDS) $(DEMO_NEEDS)
@@ -193,15 +228,19 @@ clean:
 install: all
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(LIBDIR)/pkgconfig'
 	$(INSTALL) -m 755 $(BUILD)/stile '$(DESTDIR)$(BINDIR)/stile'
+	$(INSTALL) -d '$(DESTDIR)$(MODULEDIR)'
+	$(if $(MODULE_BIN),$(INSTALL) -m 644 $(MODULE_BIN) '$(DESTDIR)$(MODULEDIR)/')
 	$(INSTALL) -m 644 $(MAN1) '$(DESTDIR)$(MANDIR)/man1/'
 	for header in $(PUBLIC_HEADERS); do \
 		$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)/$${header%/*}" && \
 		$(INSTALL) -m 644 $$header "$(DESTDIR)$(INCLUDEDIR)/$$header" || exit 1; done
-	printf 'Name: stile\nDescription: transports for stile\nVersion: %s\nCflags: -I%s\n' \
-		'$(VERSION)' '$(INCLUDEDIR)' >'$(DESTDIR)$(LIBDIR)/pkgconfig/stile.pc'
+	printf 'Name: stile\nDescription: transports for stile\nVersion: %s\nmoduledir=%s\nCflags: -I%s\n' \
+		'$(VERSION)' '$(MODULEDIR)' '$(INCLUDEDIR)' >'$(DESTDIR)$(LIBDIR)/pkgconfig/stile.pc'
 
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/stile' '$(DESTDIR)$(LIBDIR)/pkgconfig/stile.pc'
 	for page in $(notdir $(MAN1)); do rm -f "$(DESTDIR)$(MANDIR)/man1/$$page"; done
 	for header in $(PUBLIC_HEADERS); do rm -f "$(DESTDIR)$(INCLUDEDIR)/$$header"; done
-	-cd '$(DESTDIR)$(INCLUDEDIR)' && rmdir core transports && cd .. && rmdir '$(notdir $(INCLUDEDIR))'
+	rm -f '$(DESTDIR)$(MODULEDIR)/curl.so'
+	-rmdir '$(DESTDIR)$(MODULEDIR)' '$(DESTDIR)$(LIBDIR)/stile'
+	-cd '$(DESTDIR)$(INCLUDEDIR)' && rmdir core config transports && cd .. && rmdir '$(notdir $(INCLUDEDIR))'

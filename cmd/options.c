@@ -2,6 +2,7 @@
 #include "cmd/options.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HELP_COLUMN 22
@@ -29,6 +30,19 @@ int option_count(const struct option_row *row, void *field, const char *value, s
     (void)value;
     (void)err;
     ++*(int *)field;
+    return 0;
+}
+
+int option_word(const struct option_row *row, void *field, const char *value, struct err *err)
+{
+    struct words *words = field;
+    const char **longer = realloc(words->word, (words->count + 1) * sizeof(*longer));
+
+    (void)row;
+    if (!longer)
+        return err_no_memory(err);
+    longer[words->count++] = value;
+    words->word = longer;
     return 0;
 }
 

@@ -30,6 +30,13 @@ int option_true(const struct option_row *row, void *field, const char *value, st
 int option_int(const struct option_row *row, void *field, const char *value, struct err *err);
 int option_count(const struct option_row *row, void *field, const char *value, struct err *err);
 
+/* Adds the value to a struct words, whose array the caller frees. */
+struct words {
+    const char **word;
+    size_t count;
+};
+int option_word(const struct option_row *row, void *field, const char *value, struct err *err);
+
 /*
  * Applies all options of `argv` to `into`, in order. Returns the index of the first operand, or -1
  * with err set (ERR_USAGE), which names the option. Keeps no state and changes nothing in argv.

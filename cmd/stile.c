@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,6 +26,8 @@
 /* What the command line says. */
 struct request {
     struct config config;
+    const char *hops; /* of -x; NULL = direct */
+    struct words settings;
     bool help;
     bool version;
 };
@@ -34,6 +37,19 @@ static int set_duration(const struct option_row *row, void *field, const char *v
 {
     (void)row;
     return duration_parse(value, field, err);
+}
+
+static int set_hops(const struct option_row *row, void *field, const char *value, struct err *err)
+{
+    const char **hops = field;
+
+    (void)row;
+    if (*hops)
+        return err_set(err, ERR_USAGE,
+                       "-x is there twice; the hops of one route have commas "
+                       "between them");
+    *hops = value;
+    return 0;
 }
 
 #define FIELD(member) offsetof(struct request, member)
@@ -49,6 +65,11 @@ static const struct option_row rows[] = {
      .field = FIELD(config.family),
      .apply = option_int,
      .constant = AF_INET6},
+    {.letter = 'o',
+     .value = "name=value",
+     .help = "a setting of the hop, as in its URL",
+     .field = FIELD(settings),
+     .apply = option_word},
     {.letter = 'q',
      .help = "say nothing on failure; the exit status tells",
      .field = FIELD(config.quiet),
@@ -62,6 +83,11 @@ static const struct option_row rows[] = {
      .help = "give up when not connected within this time (60s)",
      .field = FIELD(config.timeout_ns),
      .apply = set_duration},
+    {.letter = 'x',
+     .value = "hop[,hop...]",
+     .help = "go through these proxies, nearest first",
+     .field = FIELD(hops),
+     .apply = set_hops},
     {.name = "fdpass",
      .help = "hand the socket to ssh and end (ProxyUseFdpass yes)",
      .field = FIELD(config.fdpass),
@@ -85,11 +111,14 @@ static void print_help(void)
                 "    ProxyCommand stile %h %p\n\n",
                 stdout);
     options_help(rows, ROW_COUNT, stdout);
-    (void)fputs("\nA time is in seconds (30, 1.5) or has a unit (300ms, 90s, 2m, 1h).\n"
-                "Exit status: 0 done, 1 stream broke, 2 usage, 3 no such name, 4 no connection,\n"
-                "5 refused by a proxy, 6 authentication, 7 out of time, 8 module missing.\n"
-                "Manual: stile(1).\n",
-                stdout);
+    (void)fputs(
+        "\nA hop is scheme://[user@]host[:port][?name=value&...], where the scheme is one of\n"
+        "socks5, socks4, socks4a, http and https; or exec:command; or direct, alone.\n"
+        "A time is in seconds (30, 1.5) or has a unit (300ms, 90s, 2m, 1h).\n"
+        "Exit status: 0 done, 1 stream broke, 2 usage, 3 no such name, 4 no connection,\n"
+        "5 refused by a proxy, 6 authentication, 7 out of time, 8 module missing.\n"
+        "Manual: stile(1).\n",
+        stdout);
 }
 
 /* Answers --help and --version. They stand alone: as a host name from a stranger they are
@@ -154,6 +183,7 @@ static int relay(struct stream *remote, const struct endpoint *target, const str
     leave_group(trace);
     switch (relay_run(local, remote, NULL, trace, err)) {
     case RELAY_DONE:
+        done = stream_finish(remote, err);
         break;
     case RELAY_LOCAL_GONE:
         done = err_set_silent(err, ERR_STREAM);
@@ -167,8 +197,20 @@ static int relay(struct stream *remote, const struct endpoint *target, const str
 }
 
 /* 0, or -1 with err set. */
-static int connect_and_carry(const struct config *config, const struct endpoint *target,
-                             int64_t start_ns, struct err *err)
+static int carry(struct stream *remote, const struct endpoint *target, struct ctx *ctx)
+{
+    if (!ctx->config->fdpass)
+        return relay(remote, target, ctx->trace, ctx->err);
+    if (stream_socket(remote) == -1)
+        return err_set(
+            ctx->err, ERR_USAGE,
+            "--fdpass: this route has a hop (https or exec) that needs a process to stay");
+    return fdpass_send(STDOUT_FILENO, stream_socket(remote), ctx);
+}
+
+/* 0, or -1 with err set. */
+static int connect_and_carry(struct config *config, const struct endpoint *target, int64_t start_ns,
+                             struct err *err)
 {
     struct trace trace = {config->verbosity, start_ns, STDERR_FILENO};
     struct ctx ctx = {
@@ -179,18 +221,32 @@ static int connect_and_carry(const struct config *config, const struct endpoint 
         .trace = &trace,
         .config = config,
     };
-    struct stream *remote = route_dial(target, &ctx);
+    struct route *route = route_new(&config->hops, &trace, err);
 
-    if (!remote)
-        return -1;
-    int done = config->fdpass ? fdpass_send(STDOUT_FILENO, stream_socket(remote), &ctx)
-                              : relay(remote, target, &trace, err);
+    if (!route)
+        return err_wrap(err, "-x");
+    struct stream *remote = route_dial(route, target, &ctx);
+    int done = remote ? carry(remote, target, &ctx) : -1;
     stream_close(remote);
+    route_free(route);
     return done;
 }
 
+/* Brings -x and -o into the config. 0, or -1 with err set. */
+static int settle_route(struct request *request, struct err *err)
+{
+    struct config *config = &request->config;
+
+    if (request->hops && hops_parse(&config->hops, request->hops, HOP_FROM_ARGV, err) == -1)
+        return err_wrap(err, "-x");
+    for (size_t i = 0; i < request->settings.count; i++)
+        if (config_option(config, request->settings.word[i], err) == -1)
+            return err_wrap(err, "-o");
+    return 0;
+}
+
 /* 0, or -1 with err set. */
-static int serve(const struct request *request, int operands, char **operand, int64_t start_ns,
+static int serve(struct request *request, int operands, char **operand, int64_t start_ns,
                  struct err *err)
 {
     struct endpoint target = ENDPOINT_INIT;
@@ -201,7 +257,8 @@ static int serve(const struct request *request, int operands, char **operand, in
         return err_set(err, ERR_USAGE, "want a host and a port; see --help");
     if (request->config.fdpass && fdpass_check(STDOUT_FILENO, err) == -1)
         return err_wrap(err, "--fdpass: stdout");
-    if (endpoint_set(&target, operand[0], operand[1], err) == -1)
+    if (settle_route(request, err) == -1 ||
+        endpoint_set(&target, operand[0], operand[1], err) == -1)
         return -1;
     int done = connect_and_carry(&request->config, &target, start_ns, err);
     endpoint_release(&target);
@@ -219,5 +276,7 @@ int stile_run(int argc, char **argv, struct err *err)
         (void)serve(&request, argc - first, argv + first, start_ns, err);
     if (request.config.quiet)
         err_silence(err);
+    config_release(&request.config);
+    free(request.settings.word);
     return (int)err->code;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/config.h"
 
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "core/clock.h"
@@ -10,4 +13,37 @@
 void config_init(struct config *config)
 {
     *config = (struct config){.family = AF_UNSPEC, .timeout_ns = TIMEOUT_DEFAULT_S * CLOCK_S};
+}
+
+void config_release(struct config *config)
+{
+    hops_release(&config->hops);
+}
+
+int config_option(struct config *config, const char *text, struct err *err)
+{
+    static const char blanks[] = " \t";
+    size_t length = strcspn(text, " \t=");
+    const char *value = text + length + strspn(text + length, blanks);
+
+    if (*value == '=')
+        value += 1 + strspn(value + 1, blanks);
+    if (length == 0 || !*value)
+        return err_set(err, ERR_USAGE, "want Name=value");
+    if (length == strlen("password") && strncasecmp(text, "password", length) == 0)
+        return err_set(err, ERR_USAGE,
+                       "a password on the command line is there for every user of the machine to "
+                       "read; see PasswordCommand, PasswordFile, PasswordEnv in stile(1)");
+    if (config->hops.count != 1)
+        return err_set(err, ERR_USAGE,
+                       config->hops.count
+                           ? "%.*s: which of the hops? Write it into its URL: ?%.*s=…"
+                           : "%.*s: there is no hop that it could be for (-x)",
+                       (int)length, text, (int)length, text);
+
+    char *name = strndup(text, length);
+    int done =
+        name ? hop_add_setting(&config->hops.hop[0], name, value, 0, err) : err_no_memory(err);
+    free(name);
+    return done;
 }

@@ -66,11 +66,11 @@ struct http_reply {
     const char *fault;  /* why this is no reply, in words; NULL = it is one */
 
     /* the parser's own */
-    char line[HTTP_LINE_MAX + 1];
     size_t line_size;
     unsigned lines;
     size_t total;
     bool no_memory;
+    char line[HTTP_LINE_MAX + 1];
 };
 
 /* Allocates nothing. 1xx replies are skipped; not one byte behind the final head is taken. */

@@ -249,7 +249,7 @@ static size_t take(struct exchange_sink *sink, const char *data, size_t size)
 
 void http_reply_init(struct http_reply *reply)
 {
-    memset(reply, 0, sizeof(*reply));
+    memset(reply, 0, offsetof(struct http_reply, line));
     reply->sink.take = take;
     reply->body_bytes = -1;
 }

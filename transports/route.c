@@ -1,23 +1,137 @@
 /* SPDX-License-Identifier: MIT */
 #include "transports/route.h"
 
-#include "transports/ground.h"
+#include <stdlib.h>
+#include <string.h>
 
-/* One step of the fold. Owns nothing. */
-struct dialer {
-    const struct transport *transport;
-    const struct hop *hop;
-    const struct dialer *below;
+#include "config/credential.h"
+#include "transports/dialer.h"
+#include "transports/ground.h"
+#include "transports/registry.h"
+
+struct route {
+    struct hops *hops;
+    const struct transport *transports[]; /* of each hop */
 };
+
+/* --- checks --- */
+
+static bool knows(const struct transport *transport, const char *name)
+{
+    for (const char *const *known = transport->settings; known && *known; known++)
+        if (strcmp(*known, name) == 0)
+            return true;
+    return false;
+}
+
+static int check_setting(const struct hop *hop, const struct transport *transport, size_t index,
+                         struct err *err)
+{
+    const struct setting *setting = &hop->settings[index];
+
+    if (!knows(transport, setting->name))
+        return hop_setting_fault(setting, err, "%s hops have no such parameter", hop->scheme);
+    if (!*setting->value)
+        return hop_setting_fault(setting, err, "lacks a value");
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(hop->settings[i].name, setting->name) == 0 &&
+            strcmp(setting->name, "header") != 0 && setting->column)
+            return hop_setting_fault(setting, err, "is there twice");
+    return 0;
+}
+
+static int check_hop(struct hop *hop, const struct transport *transport, bool nearest,
+                     struct err *err)
+{
+    if (transport->nearest && !nearest)
+        return err_set(err, ERR_USAGE,
+                       "column %u: %s starts on this machine, so it can only be the first hop",
+                       hop->column, hop->name);
+    if (hop->address.path && !nearest)
+        return err_set(err, ERR_USAGE,
+                       "column %u: %s is a path of this machine, so it can only be the first hop",
+                       hop->column, hop->name);
+    if (hop_default_port(hop, transport->default_port, err) == -1)
+        return -1;
+    for (size_t i = 0; i < hop->setting_count; i++)
+        if (check_setting(hop, transport, i, err) == -1)
+            return -1;
+    return transport->check ? transport->check(hop, err) : 0;
+}
+
+struct route *route_new(struct hops *hops, const struct trace *trace, struct err *err)
+{
+    struct route *route = malloc(sizeof(*route) + hops->count * sizeof(route->transports[0]));
+
+    if (!route) {
+        (void)err_no_memory(err);
+        return NULL;
+    }
+    route->hops = hops;
+    for (size_t i = 0; i < hops->count; i++) {
+        struct hop *hop = &hops->hop[i];
+        route->transports[i] = registry_find(hop->scheme, trace, err);
+        if (!route->transports[i])
+            (void)err_wrap(err, "column %u", hop->column);
+        if (!route->transports[i] || check_hop(hop, route->transports[i], i == 0, err) == -1) {
+            free(route);
+            return NULL;
+        }
+    }
+    return route;
+}
+
+void route_free(struct route *route)
+{
+    free(route);
+}
+
+/* --- the fold --- */
 
 struct stream *dialer_dial(const struct dialer *dialer, const struct endpoint *to, struct ctx *ctx)
 {
-    return dialer->transport->dial(dialer->hop, dialer->below, to, ctx);
+    const struct hop *hop = dialer->hop;
+    struct stream *stream = NULL;
+
+    if (dialer->ready && *dialer->ready) {
+        stream = *dialer->ready;
+        *dialer->ready = NULL;
+        return stream;
+    }
+    stream = dialer->transport->dial(hop, dialer->below, to, ctx);
+    if (!hop)
+        return stream;
+    if (stream) {
+        TRACE(ctx->trace, "route", "hop %zu of %zu (%s): up, to %s", dialer->position,
+              dialer->dial->hops, hop->name, to->text);
+    } else if (!dialer->dial->told) {
+        (void)err_wrap(ctx->err, "hop %zu of %zu (%s)", dialer->position, dialer->dial->hops,
+                       hop->name);
+        dialer->dial->told = true;
+    }
+    return stream;
 }
 
-struct stream *route_dial(const struct endpoint *target, struct ctx *ctx)
+struct stream *route_dial(const struct route *route, const struct endpoint *target, struct ctx *ctx)
 {
-    static const struct dialer ground = {.transport = &ground_transport};
+    const struct hops *hops = route->hops;
+    struct dial dial = {.hops = hops->count};
+    struct dialer *dialers = calloc(hops->count + 1, sizeof(*dialers));
 
-    return dialer_dial(&ground, target, ctx);
+    if (!dialers) {
+        (void)err_no_memory(ctx->err);
+        return NULL;
+    }
+    dialers[0] = (struct dialer){.transport = &ground_transport, .dial = &dial};
+    for (size_t i = 0; i < hops->count; i++)
+        dialers[i + 1] = (struct dialer){.transport = route->transports[i],
+                                         .hop = &hops->hop[i],
+                                         .below = &dialers[i],
+                                         .dial = &dial,
+                                         .position = i + 1};
+    struct stream *stream = dialer_dial(&dialers[hops->count], target, ctx);
+    for (size_t i = 0; i < hops->count; i++)
+        credential_forget(&hops->hop[i]);
+    free(dialers);
+    return stream;
 }

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+#include "transports/http.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/credential.h"
+#include "core/clock.h"
+#include "core/exchange.h"
+#include "core/secret.h"
+#include "transports/http_codec.h"
+#include "transports/libcurl.h"
+
+/* A proxy hangs up on who says nothing; a connection that waited for a person is dialed anew. */
+#define IDLE_MAX_NS (2 * CLOCK_S)
+
+/* One way through, which may take several connections. */
+struct tunnel {
+    const struct hop *hop;
+    const struct dialer *below;
+    const struct endpoint *to;
+    struct ctx *ctx;
+    unsigned allowed;
+    struct stream *stream; /* NULL: to be dialed */
+    const char *user;
+    char *authorization; /* what goes along with the next request, or NULL */
+    struct http_reply reply;
+};
+
+/* What a step led to. */
+enum outcome {
+    TUNNEL_UP,
+    TUNNEL_AGAIN,
+    TUNNEL_HAND_OVER,
+    TUNNEL_FAILED
+};
+
+/* --- settings --- */
+
+int http_allowed(const struct hop *hop, unsigned *schemes, struct err *err)
+{
+    *schemes = HTTP_ALL;
+    for (size_t i = 0; i < hop->setting_count; i++)
+        if (strcmp(hop->settings[i].name, "auth") == 0)
+            return http_parse_auth(&hop->settings[i], schemes, err);
+    return 0;
+}
+
+int http_check(const struct hop *hop, struct err *err)
+{
+    unsigned allowed;
+
+    for (size_t i = 0; i < hop->setting_count; i++)
+        if (strcmp(hop->settings[i].name, "header") == 0 &&
+            http_check_header(&hop->settings[i], err) == -1)
+            return -1;
+    if (http_allowed(hop, &allowed, err) == -1)
+        return -1;
+    return credential_check(hop, err);
+}
+
+/* --- failures --- */
+
+int http_no_scheme(const struct hop *hop, unsigned allowed, const char *challenges, struct err *err)
+{
+    char *names = http_scheme_list(allowed);
+
+    (void)hop;
+    (void)err_set(err, ERR_AUTH,
+                  "the proxy wants a login and offers %s; what may be used is %s (auth)",
+                  challenges ? challenges : "no way to do it", names ? names : "not that");
+    free(names);
+    return -1;
+}
+
+int http_no_user(const struct hop *hop, const char *challenges, struct err *err)
+{
+    return err_set(err, ERR_AUTH,
+                   "the proxy wants a login (%s); write the user into the URL: %s://USER@%s",
+                   challenges ? challenges : "no scheme named", hop->scheme, hop->address.text);
+}
+
+int http_turned_down(const char *user, const char *scheme, const char *challenges, struct err *err)
+{
+    return err_set(err, ERR_AUTH, "the proxy turned down user '%s' with %s; it offers %s",
+                   user ? user : "", scheme, challenges ? challenges : "nothing");
+}
+
+/* --- steps --- */
+
+static void drop_authorization(struct tunnel *tunnel)
+{
+    secret_free(tunnel->authorization);
+    tunnel->authorization = NULL;
+}
+
+static void hang_up(struct tunnel *tunnel)
+{
+    stream_close(tunnel->stream);
+    tunnel->stream = NULL;
+}
+
+static int prepare_basic(struct tunnel *tunnel)
+{
+    int64_t asked_ns = clock_ns();
+    const char *secret = credential_secret(tunnel->hop, tunnel->ctx);
+
+    if (!secret)
+        return -1;
+    drop_authorization(tunnel);
+    tunnel->authorization = http_basic(tunnel->user, secret, tunnel->ctx->err);
+    if (clock_ns() - asked_ns > IDLE_MAX_NS)
+        hang_up(tunnel);
+    return tunnel->authorization ? 0 : -1;
+}
+
+/* Reads what follows the head of a 407, so that the connection can be used again. */
+static bool skip_body(struct tunnel *tunnel)
+{
+    const struct http_reply *reply = &tunnel->reply;
+    char body[1024];
+
+    if (!reply->keep_alive || reply->chunked || reply->body_bytes < 0 ||
+        reply->body_bytes > HTTP_BODY_MAX)
+        return false;
+    for (size_t left = (size_t)reply->body_bytes; left > 0;) {
+        size_t size = left < sizeof(body) ? left : sizeof(body);
+        if (exchange_receive(tunnel->stream, body, size, tunnel->ctx) == -1)
+            return false;
+        left -= size;
+    }
+    return true;
+}
+
+static int say_and_listen(struct tunnel *tunnel)
+{
+    struct ctx *ctx = tunnel->ctx;
+    char *request = http_request(tunnel->to, tunnel->hop, tunnel->authorization);
+
+    if (!request)
+        return err_no_memory(ctx->err);
+    TRACE(ctx->trace, "http", "CONNECT %s%s", tunnel->to->text,
+          tunnel->authorization ? " with Basic" : "");
+    int done = exchange_send(tunnel->stream, request, strlen(request), ctx);
+    secret_free(request);
+
+    http_reply_release(&tunnel->reply);
+    http_reply_init(&tunnel->reply);
+    if (done == -1 || exchange_feed(tunnel->stream, &tunnel->reply.sink, ctx) == -1)
+        return err_wrap(ctx->err, "waiting for the answer to CONNECT %s", tunnel->to->text);
+    if (tunnel->reply.fault && tunnel->reply.status_line)
+        return err_set(ctx->err, ERR_REFUSED, "%s: %s", tunnel->reply.fault,
+                       tunnel->reply.status_line);
+    if (tunnel->reply.fault)
+        return err_set(ctx->err, ERR_REFUSED, "%s", tunnel->reply.fault);
+    TRACE(ctx->trace, "http", "%s", tunnel->reply.status_line);
+    return 0;
+}
+
+/* The proxy wants to know who we are. */
+static enum outcome authenticate(struct tunnel *tunnel)
+{
+    const struct http_reply *reply = &tunnel->reply;
+    struct err *err = tunnel->ctx->err;
+    unsigned usable = reply->offered & tunnel->allowed;
+
+    TRACE(tunnel->ctx->trace, "http", "the proxy offers %s",
+          reply->challenges ? reply->challenges : "no scheme");
+    if (!usable) {
+        (void)http_no_scheme(tunnel->hop, tunnel->allowed, reply->challenges, err);
+        return TUNNEL_FAILED;
+    }
+    if (credential_user(tunnel->hop, &tunnel->user, tunnel->ctx) == -1)
+        return TUNNEL_FAILED;
+    if (!tunnel->user && !(usable & HTTP_NEGOTIATE)) {
+        (void)http_no_user(tunnel->hop, reply->challenges, err);
+        return TUNNEL_FAILED;
+    }
+    if (usable != HTTP_BASIC)
+        return TUNNEL_HAND_OVER;
+    if (tunnel->authorization && !credential_retry(tunnel->hop)) {
+        (void)http_turned_down(tunnel->user, "Basic", reply->challenges, err);
+        return TUNNEL_FAILED;
+    }
+    if (!skip_body(tunnel))
+        hang_up(tunnel);
+    err_release(err); /* of a body that was cut short: the next connection tells */
+    return prepare_basic(tunnel) == -1 ? TUNNEL_FAILED : TUNNEL_AGAIN;
+}
+
+static enum outcome step(struct tunnel *tunnel)
+{
+    struct ctx *ctx = tunnel->ctx;
+
+    if (!tunnel->stream)
+        tunnel->stream = dialer_dial(tunnel->below, &tunnel->hop->address, ctx);
+    if (!tunnel->stream || say_and_listen(tunnel) == -1)
+        return TUNNEL_FAILED;
+    if (tunnel->reply.status / 100 == 2)
+        return TUNNEL_UP;
+    if (tunnel->reply.status == 407)
+        return authenticate(tunnel);
+    (void)err_set(ctx->err, ERR_REFUSED, "%s: %s", tunnel->to->text, tunnel->reply.status_line);
+    return TUNNEL_FAILED;
+}
+
+/* Where nothing but Basic is allowed there is nothing to wait for. */
+static int prepare(struct tunnel *tunnel)
+{
+    if (http_allowed(tunnel->hop, &tunnel->allowed, tunnel->ctx->err) == -1)
+        return -1;
+    if (tunnel->allowed != HTTP_BASIC)
+        return 0;
+    if (credential_user(tunnel->hop, &tunnel->user, tunnel->ctx) == -1)
+        return -1;
+    return tunnel->user ? prepare_basic(tunnel) : 0;
+}
+
+static struct stream *http_dial(const struct hop *hop, const struct dialer *below,
+                                const struct endpoint *to, struct ctx *ctx)
+{
+    struct tunnel tunnel;
+    enum outcome outcome = TUNNEL_FAILED;
+
+    tunnel.hop = hop;
+    tunnel.below = below;
+    tunnel.to = to;
+    tunnel.ctx = ctx;
+    tunnel.stream = NULL;
+    tunnel.user = NULL;
+    tunnel.authorization = NULL;
+    http_reply_init(&tunnel.reply);
+
+    if (prepare(&tunnel) == 0) {
+        do
+            outcome = step(&tunnel);
+        while (outcome == TUNNEL_AGAIN);
+    }
+    drop_authorization(&tunnel);
+    http_reply_release(&tunnel.reply);
+    if (outcome != TUNNEL_UP)
+        hang_up(&tunnel);
+    if (outcome == TUNNEL_HAND_OVER)
+        return libcurl_dial(hop, below, to, ctx);
+    return tunnel.stream;
+}
+
+static const char *const http_schemes[] = {"http", NULL};
+static const char *const http_settings[] = {CREDENTIAL_SETTINGS, "auth", "header", NULL};
+
+const struct transport http_transport = {
+    .name = "http",
+    .schemes = http_schemes,
+    .settings = http_settings,
+    .default_port = 80,
+    .check = http_check,
+    .dial = http_dial,
+};

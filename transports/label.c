@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "transports/label.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/os.h"
+#include "core/text.h"
+
+/* For the sanitizers' sake it is more than is needed. */
+#define STACK_BYTES ((size_t)256 * 1024)
+
+/* The thread's own. */
+struct label {
+    int from;
+    int to;
+    int done;    /* hangs up when it is closed */
+    char *start; /* of each line */
+    size_t length;
+    char line[TEXT_SHOWN_MAX + 2]; /* one byte more than is shown, so that the cut is seen */
+};
+
+static void label_free(struct label *label)
+{
+    if (label->to != -1)
+        (void)close(label->to);
+    if (label->done != -1)
+        (void)close(label->done);
+    free(label->start);
+    free(label);
+}
+
+static void label_print(struct label *label)
+{
+    if (label->length > 0 && label->line[label->length - 1] == '\r')
+        label->length--;
+    label->line[label->length] = '\0';
+
+    char *escaped = label->length ? text_escape(label->line) : NULL;
+    text_cut(escaped);
+    char *line = escaped ? text_join(label->start, escaped, "\n", (char *)NULL) : NULL;
+    if (line)
+        (void)!write(label->to, line, strlen(line));
+    free(line);
+    free(escaped);
+    label->length = 0;
+}
+
+static void label_take(struct label *label, const char *data, size_t size)
+{
+    for (; size > 0; size--, data++) {
+        if (*data == '\n')
+            label_print(label);
+        else if (label->length < sizeof(label->line) - 1)
+            label->line[label->length++] = *data ? *data : '?';
+    }
+}
+
+static void *label_thread(void *arg)
+{
+    struct label *label = arg;
+    char data[1024];
+    ssize_t got;
+
+    while ((got = read(label->from, data, sizeof(data))) > 0 || (got == -1 && errno == EINTR))
+        label_take(label, data, got > 0 ? (size_t)got : 0);
+    label_print(label);
+    (void)close(label->from);
+    label_free(label);
+    return NULL;
+}
+
+/* The thread takes no signals: they are for the process. 0, or -1 with errno. */
+static int label_spawn(struct label *label)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    sigset_t all, before;
+
+    int error = pthread_attr_init(&attr);
+    if (error == 0) {
+        (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+        (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+        (void)sigfillset(&all);
+        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+        error = pthread_create(&thread, &attr, label_thread, label);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+        (void)pthread_attr_destroy(&attr);
+    }
+    errno = error;
+    return error ? -1 : 0;
+}
+
+int label_start(int from, const char *name, int to)
+{
+    struct label *label = malloc(sizeof(*label));
+    char *escaped = text_escape(name);
+    int ends[2] = {-1, -1};
+
+    if (label)
+        *label = (struct label){.from = from, .to = -1, .done = -1};
+    text_cut(escaped);
+    if (!label || !escaped || os_pipe(ends) == -1)
+        goto fail;
+    label->done = ends[1];
+    label->start = text_join("stile: ", escaped, ": ", (char *)NULL);
+    label->to = fcntl(to, F_DUPFD_CLOEXEC, 0);
+    if (!label->start || label->to == -1 || label_spawn(label) == -1)
+        goto fail;
+    free(escaped);
+    return ends[0];
+
+fail:;
+    int why = errno;
+    if (ends[0] != -1)
+        (void)close(ends[0]);
+    if (label)
+        label_free(label);
+    free(escaped);
+    errno = why;
+    return -1;
+}
+
+void label_finish(int done, int64_t until_ns)
+{
+    struct pollfd pfd = {.fd = done};
+
+    if (done == -1)
+        return;
+    while (poll(&pfd, 1, clock_poll_ms(until_ns)) == -1 && errno == EINTR)
+        continue;
+    (void)close(done);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "transports/libcurl.h"
+
+#include "config/credential.h"
+#include "transports/dialer.h"
+#include "transports/http.h"
+#include "transports/module.h"
+
+struct stream *libcurl_dial(const struct hop *hop, const struct dialer *below,
+                            const struct endpoint *to, struct ctx *ctx)
+{
+    struct module_loading *loading = module_loading_start("curl", ctx->trace);
+    struct stream *ready = dialer_dial(below, &hop->address, ctx);
+    const struct transport_module *module = module_loading_finish(loading, ctx->err);
+    struct stream *stream = NULL;
+
+    if (ready && module) {
+        struct dialer primed = *below;
+        primed.ready = &ready;
+        stream = module->transports[0]->dial(hop, &primed, to, ctx);
+    }
+    stream_close(ready);
+    return stream;
+}
+
+static int https_check(const struct hop *hop, struct err *err)
+{
+    bool insecure;
+
+    if (hop_setting_flag(hop, "insecure", false, &insecure, err) == -1)
+        return -1;
+    if (hop_setting(hop, "key") && !hop_setting(hop, "cert"))
+        return err_set(err, ERR_USAGE, "column %u: key: needs a cert", hop->column);
+    return http_check(hop, err);
+}
+
+static const char *const https_schemes[] = {"https", NULL};
+static const char *const https_settings[] = {
+    CREDENTIAL_SETTINGS, "auth", "header", "cafile", "cert", "key", "insecure", NULL};
+
+const struct transport https_transport = {
+    .name = "https",
+    .schemes = https_schemes,
+    .settings = https_settings,
+    .default_port = 443,
+    .check = https_check,
+    .dial = libcurl_dial,
+};

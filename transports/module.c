@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "transports/module.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/os.h"
+#include "core/text.h"
+#include "transports/module_builtin.h"
+
+#define STRINGIFY(symbol) #symbol
+#define NAME_OF(symbol) STRINGIFY(symbol)
+
+/* What a module of this tree cannot do without, and where Debian has it. */
+static const struct requirement {
+    const char *module;
+    const char *package;
+} requirements[] = {
+    {"curl", "libcurl4"},
+};
+
+/* --- files --- */
+
+/* The file beside the executable, or the installed one; `which` is 0 or 1. Fresh memory, or NULL. */
+static char *module_path(const char *name, int which)
+{
+    if (which == 1)
+        return text_join(STILE_LIBDIR "/stile/transports/", name, ".so", (char *)NULL);
+
+    char *executable = os_executable();
+    char *slash = executable ? strrchr(executable, '/') : NULL;
+    char *path = NULL;
+    if (slash) {
+        *slash = '\0';
+        path = text_join(executable, "/transports/", name, ".so", (char *)NULL);
+    }
+    free(executable);
+    return path;
+}
+
+/* The path of the file that is there, or NULL. */
+static char *module_find(const char *name)
+{
+    static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
+    if (!*name || name[strspn(name, chars)])
+        return NULL;
+    for (int which = 0; which < 2; which++) {
+        char *path = module_path(name, which);
+        if (path && access(path, F_OK) == 0)
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
+bool module_exists(const char *name)
+{
+    char *path = module_find(name);
+    bool exists = path || module_builtin(name);
+
+    free(path);
+    return exists;
+}
+
+/* --- loading --- */
+
+static void explain(const char *name, const char *path, struct err *err)
+{
+    const char *why = dlerror();
+
+    for (size_t i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++) {
+        if (strcmp(requirements[i].module, name) == 0) {
+            (void)err_set(err, ERR_MODULE,
+                          "the module %s can't be loaded; is the package %s "
+                          "installed? (%s)",
+                          name, requirements[i].package, why ? why : "unknown reason");
+            return;
+        }
+    }
+    (void)err_set(err, ERR_MODULE, "the module %s can't be loaded: %s", name, why ? why : path);
+}
+
+static const struct transport_module *module_open(const char *name, const char *path,
+                                                  struct err *err)
+{
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const struct transport_module *module = handle ? dlsym(handle, NAME_OF(STILE_MODULE)) : NULL;
+
+    if (!module)
+        explain(name, path, err);
+    else if (module->abi != TRANSPORT_ABI)
+        (void)err_set(err, ERR_MODULE, "%s is made for another stile: its ABI is %u, mine is %d",
+                      path, module->abi, TRANSPORT_ABI);
+    else
+        return module;
+    return NULL;
+}
+
+const struct transport_module *module_load(const char *name, const struct trace *trace,
+                                           struct err *err)
+{
+    const struct transport_module *module = module_builtin(name);
+
+    if (module)
+        return module;
+    char *path = module_find(name);
+    if (path) {
+        TRACE(trace, "module", "loading %s", path);
+        module = module_open(name, path, err);
+        TRACE(trace, "module", "%s: %s", name, module ? "loaded" : "failed");
+    } else {
+        (void)err_set(err, ERR_MODULE, "the module %s.so is missing in %s/stile/transports", name,
+                      STILE_LIBDIR);
+    }
+    free(path);
+    return module;
+}
+
+/* --- beside other work --- */
+
+struct module_loading {
+    pthread_t thread;
+    bool threaded;
+    const char *name;
+    const struct trace *trace;
+    const struct transport_module *module;
+    struct err err;
+};
+
+static void *load(void *arg)
+{
+    struct module_loading *loading = arg;
+
+    loading->module = module_load(loading->name, loading->trace, &loading->err);
+    return NULL;
+}
+
+struct module_loading *module_loading_start(const char *name, const struct trace *trace)
+{
+    struct module_loading *loading = calloc(1, sizeof(*loading));
+    sigset_t all, before;
+
+    if (!loading)
+        return NULL;
+    loading->name = name;
+    loading->trace = trace;
+    loading->err = ERR_INIT;
+    /* Signals are for the thread that waits. */
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    loading->threaded = pthread_create(&loading->thread, NULL, load, loading) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return loading;
+}
+
+const struct transport_module *module_loading_finish(struct module_loading *loading,
+                                                     struct err *err)
+{
+    if (!loading) {
+        (void)err_no_memory(err);
+        return NULL;
+    }
+    if (loading->threaded)
+        (void)pthread_join(loading->thread, NULL);
+    else
+        (void)load(loading);
+
+    const struct transport_module *module = loading->module;
+    if (!module)
+        (void)err_set(err, loading->err.code, "%s", err_text(&loading->err));
+    err_release(&loading->err);
+    free(loading);
+    return module;
+}

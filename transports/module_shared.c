@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Every module is a file; MODULES=static has module_static.c instead. */
+#include "transports/module_builtin.h"
+
+#include <stddef.h>
+
+const struct transport_module *module_builtin(const char *name)
+{
+    (void)name;
+    return NULL;
+}

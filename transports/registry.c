@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include "transports/registry.h"
+
+#include <string.h>
+
+#include "transports/exec.h"
+#include "transports/http.h"
+#include "transports/libcurl.h"
+#include "transports/module.h"
+#include "transports/socks.h"
+
+static const struct transport *const builtin[] = {
+    &socks5_transport, &socks4_transport, &http_transport, &https_transport, &exec_transport,
+};
+
+#define BUILTINS (sizeof(builtin) / sizeof(builtin[0]))
+
+static bool serves(const struct transport *transport, const char *scheme)
+{
+    for (const char *const *known = transport->schemes; *known; known++)
+        if (strcmp(*known, scheme) == 0)
+            return true;
+    return false;
+}
+
+const struct transport *registry_find(const char *scheme, const struct trace *trace,
+                                      struct err *err)
+{
+    for (size_t i = 0; i < BUILTINS; i++)
+        if (serves(builtin[i], scheme))
+            return builtin[i];
+
+    /* The curl module is not for routes: http and https know when they need it. */
+    if (!module_exists(scheme) || strcmp(scheme, "curl") == 0) {
+        (void)err_set(err, ERR_USAGE,
+                      "unknown scheme '%s'; there are socks5, socks5h, socks4, socks4a, http, "
+                      "https and exec",
+                      scheme);
+        return NULL;
+    }
+    const struct transport_module *module = module_load(scheme, trace, err);
+    for (size_t i = 0; module && module->transports[i]; i++)
+        if (serves(module->transports[i], scheme))
+            return module->transports[i];
+    (void)err_set(err, ERR_MODULE, "the module %s.so does not serve %s://", scheme, scheme);
+    return NULL;
+}
