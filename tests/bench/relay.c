@@ -1,50 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a helper costs: each tool carries the same bytes between the same pipes and servers, all
- * tools in turn, and what comes out is compared within the run. Only ratios mean anything: the
- * machine is whatever it is today.
+ * tools in turn, and what comes out is compared within the run.
  *
  *     relay [--quick] STILE        prints Markdown
  */
 #define _GNU_SOURCE
 #include <getopt.h>
-#include <math.h>
-#include <sched.h>
+#include <sys/uio.h>
 
-#include "series.h"
-#include "session.h"
-
-#define MESSAGE 64 /* bytes that go to and fro: about a key stroke in an ssh packet */
-#define ROUND_TRIPS 1000
-
-enum figure_id {
-    DOWN_RATE,
-    UP_RATE,
-    DOWN_CPU,
-    UP_CPU,
-    ROUND_TRIP,
-    FIRST_BYTE,
-    PEAK_RSS,
-    FIGURES,
-};
-
-struct figure {
-    const char *title;
-    int digits;
-    bool more_is_better;
-    double quantile; /* of all rounds */
-    double bound;    /* what stile promises, as a ratio to nc */
-};
-
-static const struct figure figures[FIGURES] = {
-    [DOWN_RATE] = {"down, MB/s", 0, true, 0.5, 3.0},
-    [UP_RATE] = {"up, MB/s", 0, true, 0.5, 1.7},
-    [DOWN_CPU] = {"CPU down, s/GB", 3, false, 0.5, 0.2},
-    [UP_CPU] = {"CPU up, s/GB", 3, false, 0.5, 0.65},
-    [ROUND_TRIP] = {"round trip, µs", 1, false, 0.5, 1.02},
-    [FIRST_BYTE] = {"first byte, ms", 2, false, 0.5, 0.85},
-    [PEAK_RSS] = {"peak RSS, KiB", 0, false, 1.0, 0.9},
-};
+#include "measure.h"
 
 enum tool_id {
     STILE,
@@ -56,133 +21,18 @@ enum tool_id {
 };
 
 static struct tool tools[TOOLS] = {
-    [STILE] = {"stile", {0}, {"127.0.0.1", "%p"}, ""},
-    [NC] = {"nc", {"nc.openbsd", "nc"}, {"-N", "127.0.0.1", "%p"}, ""},
-    [NCAT] = {"ncat", {"ncat"}, {"127.0.0.1", "%p"}, ""},
+    [STILE] = {"stile", {0}, {"%h", "%p"}, ""},
+    [NC] = {"nc", {"nc.openbsd", "nc"}, {"-N", "%h", "%p"}, ""},
+    [NCAT] = {"ncat", {"ncat"}, {"%h", "%p"}, ""},
     /* Unless told, its buffer is 8 KiB, and it waits half a second after the first end. */
-    [SOCAT] = {"socat", {"socat"}, {"-b65536", "-t60", "STDIO", "TCP4:127.0.0.1:%p,nodelay"}, ""},
-    [CONNECT] = {"connect-proxy", {"connect-proxy", "connect"}, {"-n", "127.0.0.1", "%p"}, ""},
+    [SOCAT] = {"socat", {"socat"}, {"-b65536", "-t60", "STDIO", "TCP4:%h:%p,nodelay"}, ""},
+    [CONNECT] = {"connect-proxy", {"connect-proxy", "connect"}, {"-n", "%h", "%p"}, ""},
 };
 
-struct bench {
-    struct server servers[SERVER_KINDS];
-    struct feed feed;
-    cpu_set_t cpus; /* all that we may use */
-    uint64_t bytes; /* of one transfer */
-    bool quick;
-    struct series results[TOOLS][FIGURES];
-    bool failed[TOOLS];
-};
-
-/* --- measuring ----------------------------------------------------------------------------------
- */
-
-static double cpu_seconds(const struct rusage *used)
-{
-    return (double)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) +
-           (double)(used->ru_utime.tv_usec + used->ru_stime.tv_usec) / 1e6;
-}
-
-static bool carry_down(const struct bench *bench, const struct session *session)
-{
-    return session_drain(session, &bench->feed, bench->bytes);
-}
-
-static bool carry_up(const struct bench *bench, const struct session *session)
-{
-    char receipt;
-
-    return session_fill(session, &bench->feed, bench->bytes) && session_read(session, &receipt, 1);
-}
-
-struct direction {
-    enum server_kind server;
-    bool (*carry)(const struct bench *, const struct session *);
-    enum figure_id rate;
-    enum figure_id cpu;
-};
-
-static double seconds_since(int64_t start_ns)
-{
-    return (double)(clock_ns() - start_ns) / (double)CLOCK_S;
-}
-
-static bool measure_transfer(const struct bench *bench, const struct tool *tool,
-                             const struct direction *direction, double out[FIGURES])
-{
-    double gigabytes = (double)bench->bytes / 1e9;
-    struct session session;
-    struct rusage used;
-    int64_t start;
-    bool good;
-
-    if (!session_open(&session, tool, bench->servers[direction->server].port))
-        return false;
-    start = clock_ns();
-    good = session_write(&session, &bench->bytes, sizeof(bench->bytes)) &&
-           direction->carry(bench, &session);
-    out[direction->rate] = gigabytes * 1e3 / seconds_since(start);
-    out[PEAK_RSS] = session_peak_kib(&session);
-    good = session_close(&session, &used) && good;
-    out[direction->cpu] = cpu_seconds(&used) / gigabytes;
-    return good;
-}
-
-static bool measure_down(const struct bench *bench, const struct tool *tool, double out[FIGURES])
-{
-    static const struct direction down = {SERVER_SOURCE, carry_down, DOWN_RATE, DOWN_CPU};
-
-    return measure_transfer(bench, tool, &down, out);
-}
-
-static bool measure_up(const struct bench *bench, const struct tool *tool, double out[FIGURES])
-{
-    static const struct direction up = {SERVER_SINK, carry_up, UP_RATE, UP_CPU};
-
-    return measure_transfer(bench, tool, &up, out);
-}
-
-static bool measure_round_trip(const struct bench *bench, const struct tool *tool,
-                               double out[FIGURES])
-{
-    struct session session;
-    struct series *trips = calloc(1, sizeof(*trips));
-    char message[MESSAGE];
-    bool good = trips != NULL;
-
-    if (!good || !session_open(&session, tool, bench->servers[SERVER_ECHO].port)) {
-        free(trips);
-        return false;
-    }
-    while (good && trips->count < ROUND_TRIPS) {
-        int64_t start = clock_ns();
-
-        good = session_write(&session, bench->feed.payload, MESSAGE) &&
-               session_read(&session, message, MESSAGE);
-        series_add(trips, seconds_since(start) * 1e6);
-    }
-    out[ROUND_TRIP] = series_quantile(trips, 0.5);
-    free(trips);
-    return session_close(&session, NULL) && good;
-}
-
-static bool measure_first_byte(const struct bench *bench, const struct tool *tool,
-                               double out[FIGURES])
-{
-    struct session session;
-
-    if (!session_open(&session, tool, bench->servers[SERVER_GREETER].port))
-        return false;
-    out[FIRST_BYTE] = (double)session.first_byte_ns / 1e6;
-    return session_close(&session, NULL);
-}
-
-struct job {
-    const char *name;
-    bool (*measure)(const struct bench *, const struct tool *, double out[FIGURES]);
-    size_t rounds;
-    size_t quick_rounds;
-    bool one_cpu;
+/* What stile promises, as a ratio to nc. */
+static const double bounds[FIGURES] = {
+    [DOWN_RATE] = 3.0,   [UP_RATE] = 1.7,     [DOWN_CPU] = 0.2, [UP_CPU] = 0.65,
+    [ROUND_TRIP] = 1.02, [FIRST_BYTE] = 0.85, [PEAK_RSS] = 0.9,
 };
 
 static const struct job jobs[] = {
@@ -194,76 +44,48 @@ static const struct job jobs[] = {
 
 #define JOBS (sizeof(jobs) / sizeof(jobs[0]))
 
+struct bench {
+    struct server servers[SERVER_KINDS];
+    struct feed feed;
+    bool quick;
+    struct row rows[TOOLS];
+};
+
+/* As if ssh cost nothing: pages are taken away unread, and the same ones are given again and again.
+ */
+static ssize_t feed_free_drain(const struct feed *feed, int from, size_t size)
+{
+    return splice(from, NULL, feed->null, NULL, size < SERVER_CHUNK ? size : SERVER_CHUNK,
+                  SPLICE_F_NONBLOCK);
+}
+
+static ssize_t feed_free_fill(const struct feed *feed, int to, size_t size)
+{
+    struct iovec part = {feed->payload, size < SERVER_CHUNK ? size : SERVER_CHUNK};
+
+    return vmsplice(to, &part, 1, SPLICE_F_NONBLOCK);
+}
+
 static size_t job_rounds(const struct bench *bench, const struct job *job)
 {
     return bench->quick ? job->quick_rounds : job->rounds;
 }
 
-static void bench_measure(struct bench *bench, const struct job *job, enum tool_id id)
-{
-    double out[FIGURES];
-
-    for (size_t i = 0; i < FIGURES; i++)
-        out[i] = NAN;
-    if (!job->measure(bench, &tools[id], out)) {
-        (void)fprintf(stderr, "relay: %s: %s failed\n", job->name, tools[id].name);
-        bench->failed[id] = true;
-        return;
-    }
-    for (size_t i = 0; i < FIGURES; i++) {
-        if (!isnan(out[i]))
-            series_add(&bench->results[id][i], out[i]);
-    }
-}
-
-/*
- * Ourselves, the servers and the tools to come onto one processor, or onto all. A message wakes
- * four processes in turn; on which processors they are changes its time by half, and that is the
- * scheduler's luck, not the tool's merit.
- */
-static void bench_gather(const struct bench *bench, bool one_cpu)
-{
-    cpu_set_t cpus = bench->cpus;
-
-    for (int cpu = 0; one_cpu && cpu < CPU_SETSIZE && CPU_COUNT(&cpus) > 1; cpu++)
-        CPU_CLR(cpu, &cpus);
-    (void)sched_setaffinity(0, sizeof(cpus), &cpus);
-    for (size_t i = 0; i < SERVER_KINDS; i++)
-        (void)sched_setaffinity(bench->servers[i].pid, sizeof(cpus), &cpus);
-}
-
-/* A tool that failed is not tried again: each failure may take long, and half a series tells
- * nothing. */
 static void bench_run(struct bench *bench)
 {
     for (const struct job *job = jobs; job < jobs + JOBS; job++) {
         (void)fprintf(stderr, "relay: %s …\n", job->name);
-        bench_gather(bench, job->one_cpu);
-        for (size_t round = 0; round < job_rounds(bench, job); round++) {
-            for (size_t turn = 0; turn < TOOLS; turn++) {
-                /* Another one begins each time, so that nobody always comes after the same. */
-                enum tool_id id = (enum tool_id)((round + turn) % TOOLS);
-
-                if (tools[id].path[0] && !bench->failed[id])
-                    bench_measure(bench, job, id);
-            }
-        }
+        rows_run(bench->rows, TOOLS, &bench->feed, job, job_rounds(bench, job));
     }
 }
 
 /* --- printing -----------------------------------------------------------------------------------
  */
 
-/* Negative where there is none. */
 static double bench_value(struct bench *bench, enum tool_id id, enum figure_id figure)
 {
-    struct series *series = &bench->results[id][figure];
-
-    if (bench->failed[id] || series->count == 0)
-        return -1;
-    return series_quantile(series, figures[figure].quantile);
+    return row_value(&bench->rows[id], figure);
 }
-
 /* The tool other than stile that does best, or STILE when no other has a value. */
 static enum tool_id bench_best_peer(struct bench *bench, enum figure_id figure)
 {
@@ -306,7 +128,7 @@ static void print_tools(struct bench *bench)
     for (size_t id = 0; id < TOOLS; id++) {
         if (!tools[id].path[0])
             continue;
-        (void)printf("\n| %s%s |", tools[id].name, bench->failed[id] ? " (failed)" : "");
+        (void)printf("\n| %s%s |", tools[id].name, bench->rows[id].failed ? " (failed)" : "");
         for (size_t i = 0; i < FIGURES; i++)
             print_cell(bench, (enum tool_id)id, (enum figure_id)i);
     }
@@ -321,11 +143,12 @@ static void print_tools(struct bench *bench)
 static void print_bound(struct bench *bench, enum figure_id id)
 {
     const struct figure *figure = &figures[id];
+    double bound = bounds[id];
     enum tool_id best = bench_best_peer(bench, id);
     double stile = bench_value(bench, STILE, id);
     double nc = bench_value(bench, NC, id);
     double ratio = stile / nc;
-    bool good = figure->more_is_better ? ratio >= figure->bound : ratio <= figure->bound;
+    bool good = figure->more_is_better ? ratio >= bound : ratio <= bound;
 
     if (stile < 0 || nc < 0) {
         (void)printf("| %s | – | – | – | MISSED: not measured |\n", figure->title);
@@ -333,7 +156,7 @@ static void print_bound(struct bench *bench, enum figure_id id)
     }
     (void)printf("| %s | %.2f (%s) | %.3f | %s %.2f | %s |\n", figure->title,
                  stile / bench_value(bench, best, id), tools[best].name, ratio,
-                 figure->more_is_better ? "≥" : "≤", figure->bound, good ? "ok" : "MISSED");
+                 figure->more_is_better ? "≥" : "≤", bound, good ? "ok" : "MISSED");
 }
 
 static void print_bounds(struct bench *bench)
@@ -352,7 +175,7 @@ static void print_method(const struct bench *bench)
     (void)printf(
         " rounds on loopback, tools in turn; the highest of all peaks; %.2f GB per "
         "transfer; %d messages of %d bytes to and fro per round, all on one processor.%s\n",
-        (double)bench->bytes / 1e9, ROUND_TRIPS, MESSAGE,
+        (double)bench->feed.bytes / 1e9, ROUND_TRIPS, MESSAGE,
         bench->feed.fill == feed_free_fill ? " Pipes were fed without copies." : "");
 }
 
@@ -370,17 +193,20 @@ static int usage(FILE *out, int status)
     return status;
 }
 
-static bool bench_init(struct bench *bench)
+static bool bench_init(struct bench *bench, const char *stile)
 {
-    bench->bytes = UINT64_C(1) << (bench->quick ? 28 : 29);
-    bench->feed.null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    bench->feed.payload = aligned_alloc(4096, SERVER_CHUNK);
-    if (!bench->feed.payload || bench->feed.null < 0)
-        return false;
-    memset(bench->feed.payload, 'x', SERVER_CHUNK);
-    if (sched_getaffinity(0, sizeof(bench->cpus), &bench->cpus) < 0)
-        return false;
-    return signal(SIGPIPE, SIG_IGN) != SIG_ERR && servers_start(bench->servers);
+    (void)snprintf(tools[STILE].path, sizeof(tools[STILE].path), "%s", stile);
+    for (size_t i = 0; i < TOOLS; i++) {
+        bench->rows[i].tool = &tools[i];
+        bench->rows[i].servers = bench->servers;
+        if (i != STILE)
+            (void)tool_find(&tools[i]);
+    }
+    for (size_t i = 0; i < SERVER_KINDS; i++) {
+        if (!server_start(&bench->servers[i], "127.0.0.1", GATE_NONE, (enum server_kind)i))
+            return false;
+    }
+    return feed_init(&bench->feed, UINT64_C(1) << (bench->quick ? 28 : 29));
 }
 
 static bool bench_parse(struct bench *bench, int argc, char **argv)
@@ -408,15 +234,11 @@ static bool bench_parse(struct bench *bench, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    static struct bench bench = {
-        .feed = {.drain = feed_copy_drain, .fill = feed_copy_fill, .null = -1}};
+    static struct bench bench;
 
     if (!bench_parse(&bench, argc, argv))
         return usage(stderr, 2);
-    (void)snprintf(tools[STILE].path, sizeof(tools[STILE].path), "%s", argv[optind]);
-    for (size_t i = STILE + 1; i < TOOLS; i++)
-        (void)tool_find(&tools[i]);
-    if (!bench_init(&bench)) {
+    if (!bench_init(&bench, argv[optind])) {
         perror("relay");
         return 1;
     }
@@ -424,5 +246,5 @@ int main(int argc, char **argv)
     print_tools(&bench);
     print_bounds(&bench);
     print_method(&bench);
-    return bench.failed[STILE] ? 1 : 0;
+    return bench.rows[STILE].failed ? 1 : 0;
 }

@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,7 +26,7 @@
 #include "servers.h"
 
 #define SESSION_PATIENCE_MS 20000 /* for a single event: a tool that needs longer has failed */
-#define TOOL_WORDS 6
+#define TOOL_WORDS 8
 #define TOOL_PROGRAMS 2
 
 extern char **environ;
@@ -35,8 +34,15 @@ extern char **environ;
 struct tool {
     const char *name;
     const char *programs[TOOL_PROGRAMS]; /* the first that is in $PATH is taken */
-    const char *words[TOOL_WORDS];       /* its arguments; %p is where the port goes */
+    const char *words[TOOL_WORDS];       /* its arguments, see struct goal */
     char path[PATH_MAX];                 /* empty = not installed */
+};
+
+/* What the marks in the words of a tool stand for. */
+struct goal {
+    const char *host; /* %h: of the target and of the proxy, and always an address */
+    uint16_t port;    /* %p */
+    uint16_t proxy;   /* %x: the proxy's port, where there is one */
 };
 
 struct session {
@@ -75,19 +81,36 @@ static bool tool_find(struct tool *tool)
     return tool->path[0] != '\0';
 }
 
-#define WORD_MAX 64
+#define WORD_MAX 128
 
-static void tool_expand(const char *word, uint16_t port, char out[WORD_MAX])
+static void tool_expand(const char *word, const struct goal *goal, char out[WORD_MAX])
 {
-    const char *mark = strstr(word, "%p");
+    size_t used = 0;
 
-    if (mark)
-        (void)snprintf(out, WORD_MAX, "%.*s%u%s", (int)(mark - word), word, port, mark + 2);
-    else
-        (void)snprintf(out, WORD_MAX, "%s", word);
+    while (*word && used < WORD_MAX - 1) {
+        size_t left = WORD_MAX - used;
+        int put = 1;
+
+        switch (*word == '%' ? word[1] : '\0') {
+        case 'h':
+            put = snprintf(out + used, left, "%s", goal->host);
+            break;
+        case 'p':
+            put = snprintf(out + used, left, "%u", goal->port);
+            break;
+        case 'x':
+            put = snprintf(out + used, left, "%u", goal->proxy);
+            break;
+        default:
+            out[used] = *word--;
+        }
+        word += 2;
+        used += (size_t)put;
+    }
+    out[used < WORD_MAX ? used : WORD_MAX - 1] = '\0';
 }
 
-static pid_t tool_spawn(const struct tool *tool, uint16_t port, int in, int out)
+static pid_t tool_spawn(const struct tool *tool, const struct goal *goal, int in, int out)
 {
     char words[TOOL_WORDS][WORD_MAX];
     char *argv[TOOL_WORDS + 2] = {(char *)(uintptr_t)tool->path};
@@ -97,7 +120,7 @@ static pid_t tool_spawn(const struct tool *tool, uint16_t port, int in, int out)
     pid_t pid = -1;
 
     for (size_t i = 0; i < TOOL_WORDS && tool->words[i]; i++) {
-        tool_expand(tool->words[i], port, words[i]);
+        tool_expand(tool->words[i], goal, words[i]);
         argv[i + 1] = words[i];
     }
     /* ssh too gives its helper a SIGPIPE that kills. */
@@ -152,78 +175,6 @@ static bool session_read(const struct session *session, char *data, size_t size)
     return true;
 }
 
-static bool session_write(const struct session *session, const void *data, size_t size)
-{
-    /* No message of the bench is larger than a pipe, and one is only sent into an empty pipe. */
-    return write(session->to, data, size) == (ssize_t)size;
-}
-
-/*
- * How the bench, in ssh's place, takes bytes from the tool and gives it bytes. Each moves up to
- * `size`
- * (> 0) of them and returns as read(2) and write(2) do.
- */
-struct feed {
-    ssize_t (*drain)(const struct feed *, int from, size_t size);
-    ssize_t (*fill)(const struct feed *, int to, size_t size);
-    char *payload; /* SERVER_CHUNK bytes; what is drained goes here too */
-    int null;      /* /dev/null */
-};
-
-/* As ssh does it: what a pipe holds, with a copy. */
-#define FEED_CHUNK ((size_t)64 << 10)
-
-static ssize_t feed_copy_drain(const struct feed *feed, int from, size_t size)
-{
-    return read(from, feed->payload, size < FEED_CHUNK ? size : FEED_CHUNK);
-}
-
-static ssize_t feed_copy_fill(const struct feed *feed, int to, size_t size)
-{
-    return write(to, feed->payload, size < FEED_CHUNK ? size : FEED_CHUNK);
-}
-
-/* As if ssh cost nothing: pages are taken away unread, and the same ones are given again and again.
- */
-static ssize_t feed_free_drain(const struct feed *feed, int from, size_t size)
-{
-    return splice(from, NULL, feed->null, NULL, size < SERVER_CHUNK ? size : SERVER_CHUNK,
-                  SPLICE_F_NONBLOCK);
-}
-
-static ssize_t feed_free_fill(const struct feed *feed, int to, size_t size)
-{
-    struct iovec part = {feed->payload, size < SERVER_CHUNK ? size : SERVER_CHUNK};
-
-    return vmsplice(to, &part, 1, SPLICE_F_NONBLOCK);
-}
-
-static bool session_drain(const struct session *session, const struct feed *feed, uint64_t size)
-{
-    while (size > 0) {
-        ssize_t got = feed->drain(feed, session->from, (size_t)size);
-
-        if (got > 0)
-            size -= (uint64_t)got;
-        else if (!session_again(got, session->from, POLLIN))
-            return false;
-    }
-    return true;
-}
-
-static bool session_fill(const struct session *session, const struct feed *feed, uint64_t size)
-{
-    while (size > 0) {
-        ssize_t put = feed->fill(feed, session->to, (size_t)size);
-
-        if (put > 0)
-            size -= (uint64_t)put;
-        else if (!session_again(put, session->to, POLLOUT))
-            return false;
-    }
-    return true;
-}
-
 /* --- life ---------------------------------------------------------------------------------------
  */
 
@@ -250,7 +201,7 @@ static bool session_close(struct session *session, struct rusage *used)
 }
 
 /* Starts the tool and waits until the server's greeting has come through it. */
-static bool session_open(struct session *session, const struct tool *tool, uint16_t port)
+static bool session_open(struct session *session, const struct tool *tool, const struct goal *goal)
 {
     int64_t start = clock_ns();
     int down[2];
@@ -264,7 +215,7 @@ static bool session_open(struct session *session, const struct tool *tool, uint1
         (void)close(up[1]);
         return false;
     }
-    session->pid = tool_spawn(tool, port, up[0], down[1]);
+    session->pid = tool_spawn(tool, goal, up[0], down[1]);
     (void)close(up[0]);
     (void)close(down[1]);
     session->to = up[1];
@@ -279,27 +230,6 @@ static bool session_open(struct session *session, const struct tool *tool, uint1
     if (session->pid > 0)
         (void)session_close(session, NULL);
     return false;
-}
-
-/* The most memory that was resident so far, in KiB, or -1. Not ru_maxrss: across fork and exec that
- * keeps the size of the parent. */
-static double session_peak_kib(const struct session *session)
-{
-    char name[64];
-    char line[256];
-    double peak = -1;
-    FILE *status;
-
-    (void)snprintf(name, sizeof(name), "/proc/%jd/status", (intmax_t)session->pid);
-    status = fopen(name, "r");
-    if (!status)
-        return -1;
-    while (peak < 0 && fgets(line, sizeof(line), status)) {
-        if (strncmp(line, "VmHWM:", 6) == 0)
-            peak = strtod(line + 6, NULL);
-    }
-    (void)fclose(status);
-    return peak;
 }
 
 #endif
