@@ -7,17 +7,24 @@
  * The secret, from the first of these that is there; one that is there and fails is an error:
  *
  *     passwordcommand   the first line of what a command prints (words.h: no shell)
- *     passwordfile      the first line of a file that nobody else may read; ~/ is the home
+ *     passwordfile      the first line of a file that nobody else may read (path.h)
  *     the password of a URL in a config file
  *     passwordenv       the environment variable of this name
  *     ~/.netrc          which nobody else may read; $NETRC names another file
  *     a prompt          prompt.h; three tries
+ *
+ * From netrc the user's own entry is taken, and none where the hop is a Unix socket: that has no
+ * name. A netrc that cannot be opened has no entries. An empty secret is one where it was typed, and
+ * in a URL and a netrc; from a command, a file or a variable it means that something is missing.
+ * One of SECRET_MAX bytes or more is refused. No message holds one.
  *
  * A secret belongs to one hop (scheme, host, port) and is kept with it until credential_forget, so
  * that a hop that must be dialed again does not ask again.
  */
 #ifndef STILE_CONFIG_CREDENTIAL_H
 #define STILE_CONFIG_CREDENTIAL_H
+
+#include <stdbool.h>
 
 #include "config/hop.h"
 #include "core/ctx.h"
@@ -30,27 +37,32 @@ int credential_check(const struct hop *hop, struct err *err);
 
 /*
  * The user, or NULL when none is known. May read ~/.netrc, asks nobody. It stays the hop's, until
- * credential_forget. 0, or -1 with ctx->err set (ERR_USAGE: a netrc that others can read and that
- * has an entry for this host).
+ * credential_forget. 0, or -1 with ctx->err set (ERR_USAGE: a netrc that is broken, or that others
+ * can read and that has the entry).
  */
 int credential_user(const struct hop *hop, const char **user, struct ctx *ctx);
 
 /*
  * The secret of the user whom credential_user gave. Blocks, never past the ctx, as long as a
- * command or a person takes. It stays the hop's, until credential_forget. NULL with ctx->err set: ERR_AUTH,
- * ERR_USAGE (a file that others can read), ERR_TIME.
+ * command or a person takes. It stays the hop's, until credential_forget or a credential_retry that
+ * is true. NULL with ctx->err set: ERR_AUTH (no user is known, too), ERR_USAGE (a file that others
+ * can read, or that is no text file), ERR_TIME.
  */
 const char *credential_secret(const struct hop *hop, struct ctx *ctx);
 
 /* The hop has turned the secret down. Is it worth asking for it again? Only a person may have
- * mistyped, and has three tries. */
+ * mistyped, and has three tries. When true the secret is wiped, and credential_secret asks. */
 bool credential_retry(const struct hop *hop);
 
-/* Wipes what is kept with the hop. hops_release does that, too. */
+/* Wipes what is kept with the hop, but for the password of its URL, which cannot be had again: that
+ * one stays until hops_release. */
 void credential_forget(const struct hop *hop);
 
-/* For hop.c: frees a slot; NULL is allowed. And fills one for a password in a URL. */
-void secret_slot_free(struct secret_slot *slot);
+/* For hop.c: the place where all that is kept, one for each hop that may have a login, with the
+ * password of its URL or NULL. NULL when memory is lacking. */
 struct secret_slot *secret_slot_new(const char *password);
+
+/* Wipes and frees; NULL is allowed. */
+void secret_slot_free(struct secret_slot *slot);
 
 #endif

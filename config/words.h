@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A command line as people write it, taken apart without a shell: blanks part words; '…' and "…"
- * keep them together; a backslash takes the next byte as it is (within "…" only \ and "). Nothing
- * is expanded. Who wants variables or pipes writes sh -c '…'.
+ * A command line as people write it, taken apart without a shell: blanks and line ends part words;
+ * '…' and "…" keep them together; a backslash takes the next byte as it is (within "…" only \ and ",
+ * within '…' none). Nothing is expanded. Who wants variables or pipes writes sh -c '…'.
  */
 #ifndef STILE_CONFIG_WORDS_H
 #define STILE_CONFIG_WORDS_H
@@ -10,7 +10,8 @@
 #include "core/err.h"
 
 /* The words, ended by NULL, in fresh memory for words_free. NULL with err set (ERR_USAGE): a quote
- * that is not closed, a backslash at the end, no word at all. */
+ * that is not closed, a backslash at the end, no word at all or an empty one for the command. The
+ * message repeats nothing of the text. */
 char **words_split(const char *text, struct err *err);
 
 /* NULL is allowed. */

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/credential.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/netrc.h"
+#include "config/path.h"
+#include "config/words.h"
+#include "core/child.h"
+#include "core/file.h"
+#include "core/prompt.h"
+#include "core/secret.h"
+#include "core/text.h"
+
+#define PROMPTS_MAX 3
+
+/* There may be more than a line in it, but whoever names a disk image has made a mistake. */
+#define PASSWORD_FILE_MAX ((size_t)64 * 1024)
+#define NETRC_MAX ((size_t)256 * 1024)
+
+struct secret_slot {
+    char *of_url;
+    char *secret; /* the one that credential_secret gave */
+    bool typed;   /* it was */
+    unsigned prompts;
+    bool netrc_read;
+    struct netrc_entry netrc; /* nothing in it when there is none */
+};
+
+/* --- the settings --- */
+
+static int check_command(const struct setting *setting, struct err *err)
+{
+    struct err fault = ERR_INIT;
+    char **words = words_split(setting->value, &fault);
+
+    if (!words)
+        (void)hop_setting_fault(setting, err, "%s", err_text(&fault));
+    words_free(words);
+    err_release(&fault);
+    return words ? 0 : -1;
+}
+
+/* What is refused is not repeated: the shell may have put the secret itself there. */
+static int check_variable(const struct setting *setting, struct err *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    const char *name = setting->value;
+
+    if (name[strspn(name, letters)] || (*name >= '0' && *name <= '9'))
+        return hop_setting_fault(setting, err, "want the name of an environment variable");
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*check)(const struct setting *setting, struct err *err); /* NULL: anything but nothing */
+} rules[] = {
+    {"user", NULL},
+    {"passwordcommand", check_command},
+    {"passwordfile", NULL},
+    {"passwordenv", check_variable},
+};
+
+static int check_setting(const struct setting *setting, struct err *err)
+{
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if (strcmp(setting->name, rules[i].name) != 0)
+            continue;
+        if (!setting->value[0])
+            return hop_setting_fault(setting, err, "is empty");
+        return rules[i].check ? rules[i].check(setting, err) : 0;
+    }
+    return 0;
+}
+
+int credential_check(const struct hop *hop, struct err *err)
+{
+    for (size_t i = 0; i < hop->setting_count; i++)
+        if (check_setting(&hop->settings[i], err) == -1)
+            return -1;
+    return 0;
+}
+
+/* --- netrc --- */
+
+static char *netrc_path(void)
+{
+    const char *path = getenv("NETRC");
+
+    return path && *path ? strdup(path) : path_expand("~/.netrc");
+}
+
+/* Fills `entry` from the file; 0, or -1 with ctx->err set. */
+static int search_netrc(const char *path, const char *machine, const char *login,
+                        struct netrc_entry *entry, struct ctx *ctx)
+{
+    struct file_text file;
+    int got = file_read(&file, path, NETRC_MAX, ctx->err);
+
+    if (got == 0)
+        TRACE(ctx->trace, "login", "%s: %s", path, strerror(errno));
+    if (got != 1)
+        return got;
+
+    got = netrc_find(file.text, machine, login, entry, ctx->err);
+    if (got == -1)
+        (void)err_wrap(ctx->err, "%s", path);
+    if (got == 1 && file.exposed) {
+        got = err_set(ctx->err, ERR_USAGE, "%s: %s", path, file.exposed);
+        netrc_release(entry);
+    }
+    file_release(&file);
+    return got == -1 ? -1 : 0;
+}
+
+/* Sees to it that the slot has the entry of this login (NULL: any). 0, or -1 with ctx->err set. */
+static int need_netrc(const struct hop *hop, const char *login, struct ctx *ctx)
+{
+    struct secret_slot *slot = hop->secret;
+
+    if (!slot)
+        return err_no_memory(ctx->err);
+    if (!hop->address.host || slot->netrc_read)
+        return 0;
+
+    char *path = netrc_path();
+    if (!path)
+        return err_no_memory(ctx->err);
+    /* It is how people say that they have none. */
+    int done = strcmp(path, "/dev/null") == 0
+                   ? 0
+                   : search_netrc(path, hop->address.host, login, &slot->netrc, ctx);
+    slot->netrc_read = done == 0;
+    free(path);
+    return done;
+}
+
+/* --- the sources of a secret --- */
+
+/* Whose secret. */
+struct login {
+    const struct hop *hop;
+    const char *user;
+};
+
+/*
+ * Each source returns 1 and leaves a secret in fresh memory; 0 when it is not there; -1 with
+ * ctx->err set.
+ */
+
+static int copy_secret(const char *from, char **secret, struct ctx *ctx)
+{
+    *secret = strdup(from);
+    return *secret ? 1 : err_no_memory(ctx->err);
+}
+
+static int from_command(const struct login *login, char **secret, struct ctx *ctx)
+{
+    const char *command = hop_setting(login->hop, "passwordcommand");
+
+    if (!command)
+        return 0;
+    char **words = words_split(command, ctx->err);
+    if (!words)
+        return -1;
+    *secret = child_first_line(words, ctx);
+    words_free(words);
+    return *secret ? 1 : -1;
+}
+
+static int first_line(const struct file_text *file, const char *path, char **line, struct err *err)
+{
+    size_t length = strcspn(file->text, "\n");
+
+    if (length > 0 && file->text[length - 1] == '\r')
+        length--;
+    if (length == 0)
+        return err_set(err, ERR_AUTH, "%s: %s", path,
+                       file->size ? "the first line is empty" : "it is empty");
+    *line = strndup(file->text, length);
+    return *line ? 1 : err_no_memory(err);
+}
+
+static int from_file(const struct login *login, char **secret, struct ctx *ctx)
+{
+    const char *setting = hop_setting(login->hop, "passwordfile");
+    struct file_text file;
+
+    if (!setting)
+        return 0;
+    char *path = path_expand(setting);
+    if (!path)
+        return err_no_memory(ctx->err);
+
+    int got = file_read(&file, path, PASSWORD_FILE_MAX, ctx->err);
+    if (got == 0)
+        got = err_set(ctx->err, ERR_AUTH, "%s: %s", path, strerror(errno));
+    else if (got == 1 && file.exposed)
+        got = err_set(ctx->err, ERR_USAGE, "%s: %s", path, file.exposed);
+    else if (got == 1)
+        got = first_line(&file, path, secret, ctx->err);
+    file_release(&file);
+    free(path);
+    return got;
+}
+
+static int from_url(const struct login *login, char **secret, struct ctx *ctx)
+{
+    const char *password = login->hop->secret->of_url;
+
+    return password ? copy_secret(password, secret, ctx) : 0;
+}
+
+static int from_variable(const struct login *login, char **secret, struct ctx *ctx)
+{
+    const char *name = hop_setting(login->hop, "passwordenv");
+    const char *value = name ? getenv(name) : NULL;
+
+    if (!name)
+        return 0;
+    if (!value || !*value)
+        return err_set(ctx->err, ERR_AUTH, "the variable %s is %s", name,
+                       value ? "empty" : "not set");
+    return copy_secret(value, secret, ctx);
+}
+
+static int from_netrc(const struct login *login, char **secret, struct ctx *ctx)
+{
+    if (need_netrc(login->hop, login->user, ctx) == -1)
+        return -1;
+    const char *password = login->hop->secret->netrc.password;
+    return password ? copy_secret(password, secret, ctx) : 0;
+}
+
+static int from_prompt(const struct login *login, char **secret, struct ctx *ctx)
+{
+    struct secret_slot *slot = login->hop->secret;
+    char *question =
+        text_join("Password for ", login->user, " at ", login->hop->name, ": ", (char *)NULL);
+
+    if (!question)
+        return err_no_memory(ctx->err);
+    *secret = prompt_secret(question, ctx);
+    free(question);
+    if (!*secret)
+        return -1;
+    slot->typed = true;
+    slot->prompts++;
+    return 1;
+}
+
+static const struct source {
+    const char *name; /* in messages; NULL: those speak for themselves */
+    const char *description;
+    int (*fetch)(const struct login *login, char **secret, struct ctx *ctx);
+} sources[] = {
+    {"passwordcommand", "passwordcommand", from_command},
+    {"passwordfile", "passwordfile", from_file},
+    {NULL, "the URL", from_url},
+    {"passwordenv", "passwordenv", from_variable},
+    {NULL, "netrc", from_netrc},
+    {NULL, "a prompt", from_prompt},
+};
+
+/* Same returns as those of the sources. */
+static int fetch(const struct source *source, const struct login *login, struct ctx *ctx)
+{
+    char *secret = NULL;
+    int got = source->fetch(login, &secret, ctx);
+
+    if (got == 1 && strlen(secret) >= SECRET_MAX)
+        got = err_set(ctx->err, ERR_AUTH, "the secret is longer than %d bytes", SECRET_MAX - 1);
+    if (got == 1) {
+        TRACE(ctx->trace, "login", "%s: the secret comes from %s", login->hop->name,
+              source->description);
+        login->hop->secret->secret = secret;
+        return 1;
+    }
+    secret_free(secret);
+    if (got == -1 && source->name)
+        (void)err_wrap(ctx->err, "%s", source->name);
+    return got;
+}
+
+/* --- a hop's login --- */
+
+int credential_user(const struct hop *hop, const char **user, struct ctx *ctx)
+{
+    *user = hop->user ? hop->user : hop_setting(hop, "user");
+    if (*user)
+        return 0;
+    if (need_netrc(hop, NULL, ctx) == -1)
+        return -1;
+    *user = hop->secret->netrc.login;
+    return 0;
+}
+
+static int no_user(const struct hop *hop, struct err *err)
+{
+    return err_set(err, ERR_AUTH, "no user is known: write it into the URL, as in %s://USER@%s",
+                   hop->scheme, hop->address.text);
+}
+
+const char *credential_secret(const struct hop *hop, struct ctx *ctx)
+{
+    struct secret_slot *slot = hop->secret;
+    struct login login = {.hop = hop};
+    int got;
+
+    if (!slot) {
+        (void)err_no_memory(ctx->err);
+        return NULL;
+    }
+    if (slot->secret)
+        return slot->secret;
+    got = credential_user(hop, &login.user, ctx);
+    if (got == 0 && !login.user)
+        got = no_user(hop, ctx->err);
+    for (size_t i = 0; got == 0 && i < sizeof(sources) / sizeof(sources[0]); i++)
+        got = fetch(&sources[i], &login, ctx);
+    return slot->secret;
+}
+
+/* Forgets the secret alone. */
+static void slot_reset(struct secret_slot *slot)
+{
+    secret_free(slot->secret);
+    slot->secret = NULL;
+    slot->typed = false;
+}
+
+bool credential_retry(const struct hop *hop)
+{
+    struct secret_slot *slot = hop->secret;
+
+    if (!slot || !slot->typed || slot->prompts >= PROMPTS_MAX)
+        return false;
+    slot_reset(slot);
+    return true;
+}
+
+void credential_forget(const struct hop *hop)
+{
+    struct secret_slot *slot = hop->secret;
+
+    if (!slot)
+        return;
+    slot_reset(slot);
+    netrc_release(&slot->netrc);
+    slot->netrc_read = false;
+    slot->prompts = 0;
+}
+
+struct secret_slot *secret_slot_new(const char *password)
+{
+    struct secret_slot *slot = calloc(1, sizeof(*slot));
+
+    if (!slot || !password)
+        return slot;
+    slot->of_url = strdup(password);
+    if (slot->of_url)
+        return slot;
+    free(slot);
+    return NULL;
+}
+
+void secret_slot_free(struct secret_slot *slot)
+{
+    if (!slot)
+        return;
+    slot_reset(slot);
+    netrc_release(&slot->netrc);
+    secret_free(slot->of_url);
+    free(slot);
+}
