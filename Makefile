@@ -14,7 +14,7 @@
 ## BUILD=dir         where objects go (default: build, and a name of its own for each variant)
 ## SAN=address,undefined   with sanitizers
 ## PORTABLE=1        POSIX only: no splice, no TCP_QUICKACK
-## MODULES=static    the curl module linked in instead of loaded; the default where SAN is set
+## MODULES=static    the curl module linked in instead of loaded; the default with SAN and PORTABLE
 ## T=pattern         make test: only the tests whose name matches
 ## V=1               show the commands
 -include config.mak
@@ -25,8 +25,8 @@ comma := ,
 
 SAN ?=
 PORTABLE ?=
-MODULES ?= $(if $(SAN),static,shared)
-BUILD ?= build$(if $(PORTABLE),-portable)$(if $(SAN),-$(subst $(comma),-,$(SAN)),$(if $(filter static,$(MODULES)),-static))
+MODULES ?= $(if $(SAN)$(PORTABLE),static,shared)
+BUILD ?= build$(if $(PORTABLE),-portable)$(if $(SAN),-$(subst $(comma),-,$(SAN)),$(if $(PORTABLE),,$(if $(filter static,$(MODULES)),-static)))
 ifeq ($(filter $(MODULES),shared static),)
 $(error MODULES is shared or static)
 endif

@@ -3,11 +3,16 @@
  * Other programs, started without a shell: helper commands, askpass, commands as hops.
  *
  * Every descriptor above stderr is close-on-exec in this program, so a child gets the three that it
- * is given. Its signals are as ssh would have set them, but for those that child_start names.
+ * is given. Its signals have their defaults, but for those that child_start names.
+ *
+ * No child outlives us, however we end, where the system can see to that (os_die_with_parent):
+ * elsewhere it finds its pipes closed.
  */
 #ifndef STILE_CORE_CHILD_H
 #define STILE_CORE_CHILD_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "core/ctx.h"
@@ -16,22 +21,23 @@ struct child_plan {
     char *const *argv; /* argv[0] is looked for in $PATH, execvp(3) */
     int in, out, err;  /* the child's descriptors 0 to 2; -1 = /dev/null. Stay the caller's */
 
-    /* The child outlives the keyboard but not us: SIGINT, SIGQUIT, SIGTSTP and SIGHUP, which a
-     * terminal sends to all of its group, are ignored in it, and it is killed when we end, however
-     * we end (os_die_with_parent, where the system can). */
+    /* It is our business alone when the child ends: SIGINT, SIGQUIT, SIGTSTP and SIGHUP, which a
+     * terminal sends to all of its group, are ignored in it, and it gets SIGKILL when we end. A
+     * child that isn't bound gets SIGTERM then, for it may have to put a terminal right. */
     bool bound;
 };
 
 /*
  * Starts it. The child's pid, which the caller waits for (child_end), or -1 with err set
  * (ERR_CONNECT) "NAME: No such file or directory". Does not block: it returns when the program was
- * found or not.
+ * found or not. A SIGCHLD that is ignored, which takes the status of children away, gets its
+ * default back.
  */
 pid_t child_start(const struct child_plan *plan, struct err *err);
 
 /*
- * Waits until the child has ended by itself, at most until `until_ns`. 0 with its wait status in
- * *status; -1 when it still runs.
+ * Waits until the child has ended by itself, at most until `until_ns` (a time that is past: it only
+ * looks). 0 with its wait status in *status; -1 when it still runs.
  */
 int child_wait(pid_t pid, int *status, int64_t until_ns);
 
@@ -42,11 +48,25 @@ void child_end(pid_t pid);
  * there is none. */
 char *child_status_text(int status);
 
+/* What a program answered. */
+struct child_answer {
+    char *line; /* the first line of its stdout, without the line end, for secret_free; NULL: it
+                 * wrote nothing at all */
+    int status; /* of wait(2) */
+};
+
 /*
- * Runs a program to its end and returns the first line of what it wrote to stdout, without the line
- * end: fresh memory for secret_free. What it writes is bounded by SECRET_MAX; stdin is /dev/null,
- * stderr ours. Blocks, never past the ctx, and ends the child when it returns. NULL with ctx->err
- * set: ERR_AUTH when the program could not be started, failed, said nothing or too much.
+ * Runs a program to its end. stdin is /dev/null, stderr ours. Blocks, never past the ctx, and the
+ * child has ended when it returns; whoever else holds its stdout is not waited for. 0, and the
+ * caller frees the line; -1 with ctx->err set: ERR_AUTH when the program could not be started, the
+ * line has SECRET_MAX bytes or a NUL, or it wrote more than CHILD_OUTPUT_MAX in total; ERR_TIME.
+ */
+#define CHILD_OUTPUT_MAX 65536
+int child_ask(char *const *argv, struct child_answer *answer, struct ctx *ctx);
+
+/*
+ * The line of a program that must succeed, for secret_free. NULL with ctx->err set as above, and
+ * ERR_AUTH when the program failed or its first line is empty.
  */
 char *child_first_line(char *const *argv, struct ctx *ctx);
 

@@ -8,11 +8,17 @@
 #ifndef STILE_CORE_OS_H
 #define STILE_CORE_OS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 /* socket(2), non-blocking and close-on-exec. The descriptor, or -1 with errno. */
 int os_socket(int domain, int type, int protocol);
+
+/* pipe(2), close-on-exec. 0, or -1 with errno. */
+int os_pipe(int ends[2]);
 
 /*
  * Moves up to `size` bytes between two descriptors of which at least one is a pipe, without waiting
@@ -33,13 +39,23 @@ int os_tcp_quickack(int fd);
  * user. */
 void os_pipe_grow(int fd, size_t size);
 
-/* The calling process gets SIGKILL when the thread that made it ends (PR_SET_PDEATHSIG). Fails
+/* The calling process gets `signal` when the thread that made it ends (PR_SET_PDEATHSIG). Fails
  * harmlessly; for a child between fork(2) and execve(2). */
-void os_die_with_parent(void);
+void os_die_with_parent(int signal);
 
 /* The absolute path of the running executable (/proc/self/exe), in fresh memory that the caller
  * frees; NULL when the system doesn't say. */
 char *os_executable(void);
+
+/*
+ * A Unix socket that listens, non-blocking and close-on-exec, for a connection from this very
+ * process: an abstract name that the kernel chose, or a path in a folder that nobody else may
+ * enter. Its address goes to *address. The descriptor, or -1 with errno. Ask os_is_own_peer of what
+ * was accepted; os_listener_close takes the path away.
+ */
+int os_listener_new(struct sockaddr_un *address, socklen_t *size);
+bool os_is_own_peer(int fd);
+void os_listener_close(int fd, const struct sockaddr_un *address);
 
 /*
  * Gives `fd`, a pipe opened for `flags` (O_RDONLY or O_WRONLY), a non-blocking open file

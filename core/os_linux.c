@@ -5,9 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,6 +19,11 @@
 int os_socket(int domain, int type, int protocol)
 {
     return socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+}
+
+int os_pipe(int ends[2])
+{
+    return pipe2(ends, O_CLOEXEC);
 }
 
 ssize_t os_splice(int from, int to, size_t size)
@@ -38,6 +46,54 @@ int os_tcp_quickack(int fd)
 void os_pipe_grow(int fd, size_t size)
 {
     (void)fcntl(fd, F_SETPIPE_SZ, (int)size);
+}
+
+void os_die_with_parent(int signal)
+{
+    (void)prctl(PR_SET_PDEATHSIG, (unsigned long)signal);
+}
+
+char *os_executable(void)
+{
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+
+    /* Not absolute: "(unreachable)/..." after chroot(2). */
+    if (length <= 0 || (size_t)length == sizeof(path) || path[0] != '/')
+        return NULL;
+    return strndup(path, (size_t)length);
+}
+
+int os_listener_new(struct sockaddr_un *address, socklen_t *size)
+{
+    int fd = os_socket(AF_UNIX, SOCK_STREAM, 0);
+
+    if (fd == -1)
+        return -1;
+    /* unix(7): bind without a name lets the kernel choose one. */
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    *size = sizeof(*address);
+    if (bind(fd, (struct sockaddr *)address, sizeof(address->sun_family)) == 0 &&
+        listen(fd, 1) == 0 && getsockname(fd, (struct sockaddr *)address, size) == 0)
+        return fd;
+    int why = errno;
+    (void)close(fd);
+    errno = why;
+    return -1;
+}
+
+bool os_is_own_peer(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == getpid();
+}
+
+void os_listener_close(int fd, const struct sockaddr_un *address)
+{
+    (void)address;
+    (void)close(fd);
 }
 
 int os_reopen_nonblock(int fd, int flags)

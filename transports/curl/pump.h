@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Carries a handshake between libcurl's socket and the stream below, and stops exactly at the end of
+ * the answer that opens the tunnel.
+ *
+ * What the proxy says is read with the eyes of our own parser: a head as far as it goes, then the
+ * body of an answer that opens nothing, until libcurl says something again.
+ */
+#ifndef STILE_TRANSPORTS_CURL_PUMP_H
+#define STILE_TRANSPORTS_CURL_PUMP_H
+
+#include <poll.h>
+
+#include "core/ctx.h"
+#include "core/stream.h"
+#include "transports/curl/gate.h"
+#include "transports/http_codec.h"
+
+struct pump {
+    struct gate gate;
+    int near;   /* our end of libcurl's connection; -1 = not there yet */
+    bool ended; /* the proxy has closed, and libcurl knows */
+};
+
+#define PUMP_INIT ((struct pump){.gate = GATE_CLOSED, .near = -1})
+
+/* What to wait for: two pollfds. Returns true when there is something to do at once. */
+bool pump_poll(const struct pump *pump, struct stream *below, const struct http_reply *reply,
+               struct pollfd fds[2]);
+
+/*
+ * Moves what can be moved. `reply` is what the proxy has said last. 0, or -1 with ctx->err set: the
+ * connection is broken, or the answer is none (ERR_REFUSED).
+ */
+int pump_step(struct pump *pump, struct stream *below, struct http_reply *reply, struct ctx *ctx);
+
+void pump_release(struct pump *pump);
+
+#endif

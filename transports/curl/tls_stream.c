@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "transports/curl/tls_stream.h"
+
+#include <errno.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What TLS puts into one record. */
+#define RECORD_BYTES 16384
+
+struct tls_stream {
+    struct stream stream;
+    struct transfer *transfer;
+    curl_socket_t fd;
+    bool drained; /* the last read found nothing, so that poll(2) will tell of more */
+    bool shut;
+
+    /* OpenSSL wants a write that found no room to be tried again with the very same bytes. */
+    size_t staged, sent;
+    char stage[RECORD_BYTES];
+};
+
+static struct tls_stream *tls_stream(struct stream *stream)
+{
+    return (struct tls_stream *)stream;
+}
+
+static ssize_t tls_read(struct stream *stream, void *data, size_t size)
+{
+    struct tls_stream *tls = tls_stream(stream);
+    size_t got = 0;
+    CURLcode code = curl_easy_recv(tls->transfer->easy, data, size, &got);
+
+    tls->drained = code == CURLE_AGAIN;
+    if (code == CURLE_OK)
+        return (ssize_t)got;
+    if (code == CURLE_AGAIN)
+        return STREAM_AGAIN;
+    TRACE(tls->transfer->ctx->trace, "curl", "receiving: %s", tls->transfer->why);
+    errno = ECONNRESET;
+    return STREAM_FAIL;
+}
+
+static ssize_t tls_write(struct stream *stream, const void *data, size_t size)
+{
+    struct tls_stream *tls = tls_stream(stream);
+
+    if (tls->staged == 0) {
+        tls->staged = size < sizeof(tls->stage) ? size : sizeof(tls->stage);
+        memcpy(tls->stage, data, tls->staged);
+    }
+    while (tls->sent < tls->staged) {
+        size_t put = 0;
+        CURLcode code = curl_easy_send(tls->transfer->easy, tls->stage + tls->sent,
+                                       tls->staged - tls->sent, &put);
+        if (code == CURLE_AGAIN)
+            return STREAM_AGAIN;
+        if (code != CURLE_OK) {
+            errno = EPIPE;
+            return STREAM_FAIL;
+        }
+        tls->sent += put;
+    }
+    ssize_t taken = (ssize_t)tls->staged;
+    tls->staged = tls->sent = 0;
+    return taken;
+}
+
+/* libcurl has no call to end one direction, so its TLS library is asked: RFC 8446 section 6.1, a
+ * close_notify ends what we send and nothing else. */
+static int tls_shut_wr(struct stream *stream)
+{
+    struct tls_stream *tls = tls_stream(stream);
+    struct curl_tlssessioninfo *info = NULL;
+
+    if (tls->shut)
+        return 0;
+    if (curl_easy_getinfo(tls->transfer->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info &&
+        info->backend == CURLSSLBACKEND_OPENSSL && info->internals) {
+        SSL *ssl = info->internals;
+        int done = SSL_shutdown(ssl);
+        if (done < 0 && SSL_get_error(ssl, done) == SSL_ERROR_WANT_WRITE)
+            return STREAM_AGAIN;
+    }
+    tls->shut = true;
+    return 0;
+}
+
+static int tls_wait(struct stream *stream, short want, struct pollfd *pfd)
+{
+    const struct tls_stream *tls = tls_stream(stream);
+
+    pfd->fd = tls->fd;
+    pfd->events = want;
+    return want == POLLIN && !tls->drained;
+}
+
+static int tls_finish(struct stream *stream, struct err *err)
+{
+    const struct tls_stream *tls = tls_stream(stream);
+
+    if (tls->transfer->bridge)
+        return bridge_finish(tls->transfer->bridge, tls->fd, err);
+    return stream_finish(tls->transfer->stream, err);
+}
+
+static void tls_close(struct stream *stream)
+{
+    struct tls_stream *tls = tls_stream(stream);
+
+    transfer_release(tls->transfer);
+    free(tls->transfer);
+    free(tls);
+}
+
+static const struct stream_ops tls_ops = {
+    .name = "tls",
+    .read = tls_read,
+    .write = tls_write,
+    .shut_wr = tls_shut_wr,
+    .wait = tls_wait,
+    .finish = tls_finish,
+    .close = tls_close,
+};
+
+struct stream *tls_stream_new(struct transfer **transfer)
+{
+    struct tls_stream *tls = malloc(sizeof(*tls));
+    curl_socket_t fd = CURL_SOCKET_BAD;
+
+    if (!tls || curl_easy_getinfo((*transfer)->easy, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK ||
+        fd == CURL_SOCKET_BAD) {
+        free(tls);
+        (void)err_set((*transfer)->ctx->err, ERR_REFUSED, "libcurl has lost the connection");
+        return NULL;
+    }
+    tls->stream = (struct stream){.ops = &tls_ops, .rfd = -1, .wfd = -1};
+    tls->transfer = *transfer;
+    tls->fd = fd;
+    tls->drained = tls->shut = false;
+    tls->staged = tls->sent = 0;
+    *transfer = NULL;
+    return &tls->stream;
+}
