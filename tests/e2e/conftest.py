@@ -27,6 +27,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 import harness  # noqa: E402
 import room as rooms  # noqa: E402
 import sshd as sshds  # noqa: E402
+import yard as yards  # noqa: E402
 from peers import LIMIT, tcp  # noqa: E402
 
 
@@ -40,13 +41,16 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory):
-    """A copy of stile of this run's own: a rebuild does not disturb it, and its path in /proc tells
-    our processes from those of others."""
+    """A copy of stile and its modules of this run's own: a rebuild does not disturb it, and its path in
+    /proc tells our processes from those of others."""
     source = pathlib.Path(os.environ.get("STILE") or harness.ROOT / "build/stile")
     if not source.is_file():
         pytest.exit(f"there is no {source}: run make first", returncode=2)
     copy = tmp_path_factory.mktemp("bin") / "stile"
     shutil.copy(source, copy)
+    (copy.parent / "transports").mkdir()
+    for module in (source.parent / "transports").glob("*.so"):
+        shutil.copy(module, copy.parent / "transports")
     yield copy
     assert not harness.processes_of(copy), "the tests have left a stile running"
 
@@ -136,3 +140,29 @@ def sshd(tmp_path_factory):
 def ipv6():
     if not sshds.has_ipv6():
         pytest.skip("this machine has no IPv6 loopback")
+
+
+@pytest.fixture(scope="session")
+def yard():
+    made = yards.Yard()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(stile, tmp_path):
+    """stile for somebody who has the yard's secrets in the environment, and an empty home."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    stile.env = {**stile.env, **yards.SECRETS, "HOME": str(home)}
+    return stile
+
+
+@pytest.fixture
+def walk(client, yard):
+    """Starts stile on a route through these kinds of hops (yard.HOPS)."""
+    def start(*kinds, to, options=(), **more):
+        if any("negotiate" in kind for kind in kinds):
+            client.env.update(yard.kdc.client(yard.user))
+        return client.start("-x", yard.route(*kinds), *options, *to, **more)
+    return start

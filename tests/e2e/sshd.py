@@ -68,6 +68,8 @@ def has_ipv6():
 
 
 class Sshd:
+    before = ()  # what runs it
+
     def __init__(self, folder):
         self.folder = folder
         self.user = getpass.getuser()
@@ -95,8 +97,8 @@ class Sshd:
         path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
         sshd = shutil.which("sshd", path=path)  # sshd wants to be called by its full path
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([sshd, "-D", "-e", "-f", config], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+            self.process = subprocess.Popen([*self.before, sshd, "-D", "-e", "-f", config],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         until(lambda: "Server listening on" in self.log.read_text() or self.process.poll() is not None,
               "sshd listens")
         return not re.search("Cannot bind|fatal", self.log.read_text()) and self.process.poll() is None
