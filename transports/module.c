@@ -69,20 +69,26 @@ bool module_exists(const char *name)
 
 /* --- loading --- */
 
-static void explain(const char *name, const char *path, struct err *err)
+/* The package that has what dlopen(3) missed, or NULL. */
+static const char *missing_package(const char *name, const char *why)
+{
+    for (size_t i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++)
+        if (strcmp(requirements[i].module, name) == 0 && strstr(why, "cannot open shared object"))
+            return requirements[i].package;
+    return NULL;
+}
+
+static void explain(const char *name, struct err *err)
 {
     const char *why = dlerror();
+    const char *package = why ? missing_package(name, why) : NULL;
 
-    for (size_t i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++) {
-        if (strcmp(requirements[i].module, name) == 0) {
-            (void)err_set(err, ERR_MODULE,
-                          "the module %s can't be loaded; is the package %s "
-                          "installed? (%s)",
-                          name, requirements[i].package, why ? why : "unknown reason");
-            return;
-        }
-    }
-    (void)err_set(err, ERR_MODULE, "the module %s can't be loaded: %s", name, why ? why : path);
+    if (package)
+        (void)err_set(err, ERR_MODULE, "the module %s needs the package %s: %s", name, package,
+                      why);
+    else
+        (void)err_set(err, ERR_MODULE, "the module %s can't be loaded: %s", name,
+                      why ? why : "it is no module");
 }
 
 static const struct transport_module *module_open(const char *name, const char *path,
@@ -92,7 +98,7 @@ static const struct transport_module *module_open(const char *name, const char *
     const struct transport_module *module = handle ? dlsym(handle, NAME_OF(STILE_MODULE)) : NULL;
 
     if (!module)
-        explain(name, path, err);
+        explain(name, err);
     else if (module->abi != TRANSPORT_ABI)
         (void)err_set(err, ERR_MODULE, "%s is made for another stile: its ABI is %u, mine is %d",
                       path, module->abi, TRANSPORT_ABI);
