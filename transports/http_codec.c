@@ -105,14 +105,14 @@ char *http_request(const struct endpoint *to, const struct hop *hop, const char 
 static void base64(const char *data, size_t size, char *out)
 {
     static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 
     for (size_t i = 0; i < size; i += 3) {
         unsigned long group = 0;
         for (size_t k = 0; k < 3; k++)
             group = group << 8 | (i + k < size ? (unsigned char)data[i + k] : 0);
         for (size_t k = 0; k < 4; k++)
-            *out++ = i + k <= size ? letters[group >> (18 - 6 * k) & 63] : '=';
+            *out++ = letters[i + k <= size ? group >> (18 - 6 * k) & 63 : 64];
     }
     *out = '\0';
 }

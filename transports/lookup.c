@@ -21,7 +21,6 @@ int lookup(const struct endpoint *to, int family, struct addresses *addresses, s
 {
     struct question question = {to->host, to->port, family, addresses, ctx->trace};
 
-    addresses_init(addresses);
     int numeric = resolve_numeric(&question, ctx->err);
     if (numeric)
         return numeric == 1 ? 0 : -1;

@@ -8,9 +8,9 @@
 #include "core/endpoint.h"
 
 /*
- * Finds the addresses of `to` (resolve.h), of one family or of both (AF_UNSPEC). Blocks until every
- * question is answered, never past the ctx. 0 with at least one address in `addresses`, or -1 with
- * ctx->err set (ERR_NAME, ERR_TIME).
+ * Finds the addresses of `to` (resolve.h), of one family or of both (AF_UNSPEC), and adds them to
+ * `addresses`. Blocks until every question is answered, never past the ctx. 0 with at least one
+ * address there, or -1 with ctx->err set (ERR_NAME, ERR_TIME).
  */
 int lookup(const struct endpoint *to, int family, struct addresses *addresses, struct ctx *ctx);
 

@@ -9,9 +9,14 @@
 #include "transports/ground.h"
 #include "transports/registry.h"
 
+struct leg {
+    struct hop *hop;
+    const struct transport *transport;
+};
+
 struct route {
-    struct hops *hops;
-    const struct transport *transports[]; /* of each hop */
+    size_t count;
+    struct leg legs[];
 };
 
 /* --- checks --- */
@@ -61,22 +66,23 @@ static int check_hop(struct hop *hop, const struct transport *transport, bool ne
 
 struct route *route_new(struct hops *hops, const struct trace *trace, struct err *err)
 {
-    struct route *route = malloc(sizeof(*route) + hops->count * sizeof(route->transports[0]));
+    struct route *route = malloc(sizeof(*route) + hops->count * sizeof(route->legs[0]));
 
     if (!route) {
         (void)err_no_memory(err);
         return NULL;
     }
-    route->hops = hops;
+    route->count = hops->count;
     for (size_t i = 0; i < hops->count; i++) {
         struct hop *hop = &hops->hop[i];
-        route->transports[i] = registry_find(hop->scheme, trace, err);
-        if (!route->transports[i])
+        const struct transport *transport = registry_find(hop->scheme, trace, err);
+        if (!transport)
             (void)err_wrap(err, "column %u", hop->column);
-        if (!route->transports[i] || check_hop(hop, route->transports[i], i == 0, err) == -1) {
+        if (!transport || check_hop(hop, transport, i == 0, err) == -1) {
             free(route);
             return NULL;
         }
+        route->legs[i] = (struct leg){hop, transport};
     }
     return route;
 }
@@ -114,24 +120,23 @@ struct stream *dialer_dial(const struct dialer *dialer, const struct endpoint *t
 
 struct stream *route_dial(const struct route *route, const struct endpoint *target, struct ctx *ctx)
 {
-    const struct hops *hops = route->hops;
-    struct dial dial = {.hops = hops->count};
-    struct dialer *dialers = calloc(hops->count + 1, sizeof(*dialers));
+    struct dial dial = {.hops = route->count};
+    struct dialer *dialers = calloc(route->count + 1, sizeof(*dialers));
 
     if (!dialers) {
         (void)err_no_memory(ctx->err);
         return NULL;
     }
     dialers[0] = (struct dialer){.transport = &ground_transport, .dial = &dial};
-    for (size_t i = 0; i < hops->count; i++)
-        dialers[i + 1] = (struct dialer){.transport = route->transports[i],
-                                         .hop = &hops->hop[i],
+    for (size_t i = 0; i < route->count; i++)
+        dialers[i + 1] = (struct dialer){.transport = route->legs[i].transport,
+                                         .hop = route->legs[i].hop,
                                          .below = &dialers[i],
                                          .dial = &dial,
                                          .position = i + 1};
-    struct stream *stream = dialer_dial(&dialers[hops->count], target, ctx);
-    for (size_t i = 0; i < hops->count; i++)
-        credential_forget(&hops->hop[i]);
+    struct stream *stream = dialer_dial(&dialers[route->count], target, ctx);
+    for (size_t i = 0; i < route->count; i++)
+        credential_forget(route->legs[i].hop);
     free(dialers);
     return stream;
 }

@@ -41,6 +41,7 @@ static struct stream *socks4_dial(const struct hop *hop, const struct dialer *be
     if (address_parse(&address, to->host)) {
         target.address = &address;
     } else if (strcmp(hop->scheme, "socks4") == 0) {
+        addresses_init(&addresses);
         if (lookup(to, AF_INET, &addresses, ctx) == -1)
             return NULL;
         target.address = &addresses.found[FAMILY_V4][0];

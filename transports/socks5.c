@@ -17,13 +17,16 @@
 struct socks5 {
     const struct hop *hop;
     const struct dialer *below;
-    const struct socks_target *target;
     const struct endpoint *to;
     struct ctx *ctx;
     struct stream *stream;
     const char *user; /* NULL: none, so no login is offered */
     uint8_t code;     /* of a reply that refuses; 0 = it did not come to that */
     bool turned_down; /* the login was wrong */
+
+    struct socks_target target;
+    struct address address;     /* that the target spells out */
+    struct addresses addresses; /* that were looked up here */
 };
 
 static int read_options(const struct hop *hop, bool *local, bool *pipeline, struct err *err)
@@ -146,7 +149,7 @@ static int shake_hands(struct socks5 *socks)
 
     if (greet_and_log_in(socks) == -1)
         return err_wrap(socks->ctx->err, "greeting");
-    if (socks5_request(&message, socks->target, socks->ctx->err) == -1 ||
+    if (socks5_request(&message, &socks->target, socks->ctx->err) == -1 ||
         send_message(socks, &message) == -1 || receive_reply(socks) == -1)
         return err_wrap(socks->ctx->err, "%s", socks->to->text);
     return 0;
@@ -160,7 +163,7 @@ static int send_at_once(struct socks5 *socks)
 
     make_greeting(socks, &greeting, socks->user != NULL);
     if ((socks->user && make_login(socks, &login) == -1) ||
-        socks5_request(&request, socks->target, socks->ctx->err) == -1)
+        socks5_request(&request, &socks->target, socks->ctx->err) == -1)
         return -1;
     const struct socks_message *const messages[] = {&greeting, &login, &request};
     for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
@@ -227,21 +230,21 @@ static size_t choose(const struct addresses *addresses, const struct address *ch
     return count;
 }
 
-static struct stream *attempt_each(struct socks5 *socks, struct socks_target *target, bool pipeline)
+static struct stream *attempt_each(struct socks5 *socks, bool pipeline)
 {
     const struct address *chosen[TRIES_MAX];
-    struct addresses addresses;
     struct stream *stream = NULL;
 
-    if (lookup(socks->to, socks->ctx->config->family, &addresses, socks->ctx) == -1)
+    addresses_init(&socks->addresses);
+    if (lookup(socks->to, socks->ctx->config->family, &socks->addresses, socks->ctx) == -1)
         return NULL;
-    size_t count = choose(&addresses, chosen);
+    size_t count = choose(&socks->addresses, chosen);
     for (size_t i = 0; i < count && !stream; i++) {
         if (i > 0 && !is_about_address(socks->code))
             break;
         if (i > 0)
             err_release(socks->ctx->err);
-        target->address = chosen[i];
+        socks->target.address = chosen[i];
         stream = attempt(socks, pipeline);
     }
     return stream;
@@ -250,18 +253,22 @@ static struct stream *attempt_each(struct socks5 *socks, struct socks_target *ta
 static struct stream *socks5_dial(const struct hop *hop, const struct dialer *below,
                                   const struct endpoint *to, struct ctx *ctx)
 {
-    struct socks_target target = {.host = to->host, .port = to->port};
-    struct socks5 socks = {.hop = hop, .below = below, .target = &target, .to = to, .ctx = ctx};
-    struct address address;
-    bool local, pipeline;
+    struct socks5 socks;
+    bool local = false, pipeline = false;
 
+    socks.hop = hop;
+    socks.below = below;
+    socks.to = to;
+    socks.ctx = ctx;
+    socks.user = NULL;
+    socks.target = (struct socks_target){.host = to->host, .port = to->port};
     if (read_options(hop, &local, &pipeline, ctx->err) == -1 ||
         credential_user(hop, &socks.user, ctx) == -1)
         return NULL;
-    if (address_parse(&address, to->host))
-        target.address = &address;
+    if (address_parse(&socks.address, to->host))
+        socks.target.address = &socks.address;
     else if (local)
-        return attempt_each(&socks, &target, pipeline);
+        return attempt_each(&socks, pipeline);
     return attempt(&socks, pipeline);
 }
 
