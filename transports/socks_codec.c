@@ -41,6 +41,14 @@ static void put_field(struct socks_message *out, const char *text)
     put(out, text, strlen(text));
 }
 
+/* fe80::1%eth0: which eth0 the proxy would not know. */
+static int check_zone(const struct address *address, struct err *err)
+{
+    if (address->sa.any.sa_family == AF_INET6 && address->sa.v6.sin6_scope_id)
+        return err_set(err, ERR_USAGE, "an address with a zone leads nowhere from a proxy");
+    return 0;
+}
+
 static int check_name(const char *host, struct err *err)
 {
     size_t length = strlen(host);
@@ -76,7 +84,7 @@ int socks5_request(struct socks_message *out, const struct socks_target *target,
 {
     const struct address *address = target->address;
 
-    if (!address && check_name(target->host, err) == -1)
+    if ((address ? check_zone(address, err) : check_name(target->host, err)) == -1)
         return -1;
     out->size = 0;
     put_byte(out, VERSION_5);

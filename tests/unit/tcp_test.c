@@ -15,7 +15,6 @@
 #include "tests/unit/fake_unit.h"
 #include "transports/ground.h"
 #include "transports/resolve.h"
-#include "transports/route.h"
 
 static struct stream *dial_text(const char *text, struct fake_ctx *fake)
 {
@@ -23,7 +22,7 @@ static struct stream *dial_text(const char *text, struct fake_ctx *fake)
     struct err err = ERR_INIT;
 
     assert_int_equal(endpoint_parse(&to, text, 0, &err), 0);
-    struct stream *stream = route_dial(&to, &fake->ctx);
+    struct stream *stream = ground_transport.dial(NULL, NULL, &to, &fake->ctx);
     endpoint_release(&to);
     return stream;
 }
