@@ -23,7 +23,6 @@ int http_check(const struct hop *hop, struct err *err);
 int http_no_scheme(const struct hop *hop, unsigned allowed, const char *challenges,
                    struct err *err);
 int http_no_user(const struct hop *hop, const char *challenges, struct err *err);
-int http_turned_down(const char *user, const char *scheme, const char *challenges,
-                     struct err *err);
+int http_turned_down(const char *user, const char *scheme, const char *challenges, struct err *err);
 
 #endif

@@ -70,6 +70,8 @@ struct http_reply {
     unsigned lines;
     size_t total;
     bool no_memory;
+    bool closing;  /* a field said so */
+    bool measured; /* there was a length already */
     char line[HTTP_LINE_MAX + 1];
 };
 

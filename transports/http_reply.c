@@ -60,16 +60,19 @@ static bool has_element(const char *value, const char *name)
 
 static void heed_connection(struct http_reply *reply, const char *value)
 {
+    /* Whoever says both will close. */
     if (has_element(value, "close"))
-        reply->keep_alive = false;
-    else if (has_element(value, "keep-alive"))
-        reply->keep_alive = true;
+        reply->closing = true;
+    reply->keep_alive = !reply->closing && (reply->keep_alive || has_element(value, "keep-alive"));
 }
 
-/* Not a number, or one that is too large, is as good as a body without an end. */
+/* Not a number, one that is too large, or two that differ are as good as a body without an end. */
 static void heed_content_length(struct http_reply *reply, const char *value)
 {
     int64_t length = 0;
+    bool first = !reply->measured;
+
+    reply->measured = true;
 
     if (!*value)
         length = -1;
@@ -79,13 +82,15 @@ static void heed_content_length(struct http_reply *reply, const char *value)
         else
             length = length * 10 + (*value - '0');
     }
-    reply->body_bytes = length;
+    reply->body_bytes = first || length == reply->body_bytes ? length : -1;
 }
 
 static void heed_transfer_encoding(struct http_reply *reply, const char *value)
 {
-    (void)value;
-    reply->chunked = true;
+    /* RFC 9112 section 6.3: it counts, not a length besides. */
+    reply->chunked = has_element(value, "chunked");
+    reply->measured = true;
+    reply->body_bytes = -1;
 }
 
 static void add_challenge(struct http_reply *reply, const char *name, size_t length)
@@ -169,7 +174,7 @@ static void forget_head(struct http_reply *reply)
     reply->status_line = reply->challenges = NULL;
     reply->status = 0;
     reply->offered = 0;
-    reply->chunked = false;
+    reply->chunked = reply->closing = reply->measured = false;
     reply->body_bytes = -1;
 }
 
@@ -217,15 +222,16 @@ static void take_line(struct http_reply *reply)
 
 static void take_byte(struct http_reply *reply, char byte)
 {
-    reply->total++;
+    if (++reply->total > HTTP_TOTAL_MAX) {
+        end_with(reply, "the answer is too long");
+        return;
+    }
     if (byte == '\n') {
         take_line(reply);
         return;
     }
     if (reply->line_size + 1 >= HTTP_LINE_MAX)
         end_with(reply, "a line of the answer is too long");
-    else if (reply->total >= HTTP_TOTAL_MAX)
-        end_with(reply, "the answer is too long");
     else
         reply->line[reply->line_size++] = byte;
 

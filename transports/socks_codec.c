@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transports/socks_codec.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -113,6 +114,9 @@ int socks4_request(struct socks_message *out, const struct socks_target *target,
 
     if (address && address->sa.any.sa_family != AF_INET)
         return err_set(err, ERR_USAGE, "SOCKS4 knows IPv4 addresses only");
+    /* 0.0.0.x says to a server of 4a that a name follows, for which it would wait. */
+    if (address && ntohl(address->sa.v4.sin_addr.s_addr) <= UINT8_MAX)
+        return err_set(err, ERR_USAGE, "SOCKS4 has no way to say this address");
     if (!address && check_name(target->host, err) == -1)
         return -1;
     if (strlen(user) > SOCKS_FIELD_MAX)
