@@ -253,8 +253,8 @@ static int from_prompt(const struct login *login, char **secret, struct ctx *ctx
 }
 
 static const struct source {
-    const char *name; /* in messages; NULL: those speak for themselves */
-    const char *description;
+    const char *layer; /* of its failures; NULL: those speak for themselves */
+    const char *name;
     int (*fetch)(const struct login *login, char **secret, struct ctx *ctx);
 } sources[] = {
     {"passwordcommand", "passwordcommand", from_command},
@@ -262,7 +262,7 @@ static const struct source {
     {NULL, "the URL", from_url},
     {"passwordenv", "passwordenv", from_variable},
     {NULL, "netrc", from_netrc},
-    {NULL, "a prompt", from_prompt},
+    {"a password is needed", "a prompt", from_prompt},
 };
 
 /* Same returns as those of the sources. */
@@ -271,17 +271,16 @@ static int fetch(const struct source *source, const struct login *login, struct 
     char *secret = NULL;
     int got = source->fetch(login, &secret, ctx);
 
-    if (got == 1 && strlen(secret) >= SECRET_MAX)
-        got = err_set(ctx->err, ERR_AUTH, "the secret is longer than %d bytes", SECRET_MAX - 1);
+    if (secret && strlen(secret) >= SECRET_MAX)
+        got = err_set(ctx->err, ERR_AUTH, "the secret has more than %d bytes", SECRET_MAX - 1);
     if (got == 1) {
-        TRACE(ctx->trace, "login", "%s: the secret comes from %s", login->hop->name,
-              source->description);
+        TRACE(ctx->trace, "login", "%s: the secret comes from %s", login->hop->name, source->name);
         login->hop->secret->secret = secret;
         return 1;
     }
     secret_free(secret);
-    if (got == -1 && source->name)
-        (void)err_wrap(ctx->err, "%s", source->name);
+    if (got == -1 && source->layer)
+        (void)err_wrap(ctx->err, "%s", source->layer);
     return got;
 }
 

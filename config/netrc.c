@@ -25,13 +25,16 @@ static int read_quoted(struct reader *reader)
     const char *at = reader->at;
 
     for (; *at && *at != '\n' && *at != '"'; at++) {
-        const char *letter = NULL;
+        *out = *at;
         if (*at == '\\') {
             if (!at[1] || at[1] == '\n')
                 break;
-            letter = strchr(letters, *++at);
+            *out = *++at;
+            const char *letter = strchr(letters, *at);
+            if (letter)
+                *out = bytes[letter - letters];
         }
-        *out++ = letter ? bytes[letter - letters] : *at;
+        out++;
     }
     *out = '\0';
     if (*at != '"') {

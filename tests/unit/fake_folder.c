@@ -14,7 +14,7 @@
 
 void folder_init(struct folder *folder)
 {
-    (void)snprintf(folder->path, sizeof(folder->path), "/tmp/stile-unit-XXXXXX");
+    *folder = (struct folder){"/tmp/stile-unit-XXXXXX"};
     assert_non_null(mkdtemp(folder->path));
 }
 

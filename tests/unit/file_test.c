@@ -306,6 +306,17 @@ static void files_of_unknown_size(void **state)
     file_release(&file);
 }
 
+/* Nothing is mapped at 0, which is where reading it begins. */
+static void a_read_that_fails(void **state)
+{
+    (void)state;
+    struct folder self = {"/proc/self"};
+
+    if (access("/proc/self/mem", R_OK) == -1)
+        unit_skip("there is no /proc");
+    file_is_refused(&self, "mem", strerror(EIO));
+}
+
 int main(void)
 {
     static struct unit unit;
@@ -322,5 +333,6 @@ int main(void)
     UNIT_TEST(&unit, fifos);
     UNIT_TEST(&unit, other_kinds);
     UNIT_TEST(&unit, files_of_unknown_size);
+    UNIT_TEST(&unit, a_read_that_fails);
     return unit_run(&unit, "file");
 }
