@@ -239,44 +239,62 @@ static char *prompt_terminal(int fd, const char *question, struct ctx *ctx)
     char *answer = NULL;
 
     TRACE(ctx->trace, "prompt", "asking on %s", TERMINAL);
-    if (!terminal.answer)
+    if (!terminal.answer) {
         (void)err_no_memory(ctx->err);
-    else if (ask_terminal(&terminal, question) == 0 && !(answer = strdup(terminal.answer)))
-        (void)err_no_memory(ctx->err);
-    if (terminal.answer)
-        secret_wipe(terminal.answer, SECRET_MAX);
+        goto out;
+    }
+    if (ask_terminal(&terminal, question) == 0) {
+        answer = strdup(terminal.answer);
+        if (!answer)
+            (void)err_no_memory(ctx->err);
+    }
+    secret_wipe(terminal.answer, SECRET_MAX);
     free(terminal.answer);
+out:
     (void)close(fd);
     return answer;
 }
 
 /* --- askpass --- */
 
+static char *askpass_answer(char *const *argv, struct ctx *ctx)
+{
+    struct child_answer answer;
+
+    if (child_ask(argv, &answer, ctx) == -1) {
+        (void)err_wrap(ctx->err, "askpass");
+        return NULL;
+    }
+    if (answer.status == 0) {
+        char *line = answer.line ? answer.line : strdup("");
+        if (!line)
+            (void)err_no_memory(ctx->err);
+        return line;
+    }
+    char *end = child_status_text(answer.status);
+    (void)err_set(ctx->err, ERR_AUTH, "the question was not answered: %s %s", argv[0],
+                  end ? end : "failed");
+    free(end);
+    secret_free(answer.line);
+    return NULL;
+}
+
 static char *prompt_askpass(const char *question, struct ctx *ctx)
 {
     const char *program = getenv("SSH_ASKPASS");
     char *name = strdup(program ? program : ASKPASS), *shown = strdup(question);
     char *argv[] = {name, shown, NULL};
-    struct child_answer answer = {.line = NULL};
+    char *answer = NULL;
 
-    TRACE(ctx->trace, "prompt", "asking by %s", name ? name : "");
-    if (!name || !shown) {
-        (void)err_no_memory(ctx->err);
-    } else if (child_ask(argv, &answer, ctx) == -1) {
-        (void)err_wrap(ctx->err, "askpass");
-    } else if (answer.status != 0) {
-        char *end = child_status_text(answer.status);
-        (void)err_set(ctx->err, ERR_AUTH, "the question was not answered: %s %s", name,
-                      end ? end : "failed");
-        free(end);
-        secret_free(answer.line);
-        answer.line = NULL;
-    } else if (!answer.line && !(answer.line = strdup(""))) {
+    if (name && shown) {
+        TRACE(ctx->trace, "prompt", "asking by %s", name);
+        answer = askpass_answer(argv, ctx);
+    } else {
         (void)err_no_memory(ctx->err);
     }
     free(shown);
     free(name);
-    return answer.line;
+    return answer;
 }
 
 /* --- whom to ask --- */

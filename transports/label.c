@@ -59,7 +59,7 @@ static void label_take(struct label *label, const char *data, size_t size)
         if (*data == '\n')
             label_print(label);
         else if (label->length < sizeof(label->line) - 1)
-            label->line[label->length++] = *data ? *data : '?';
+            label->line[label->length++] = (char)(*data ? *data : '?');
     }
 }
 
@@ -98,21 +98,21 @@ static int label_spawn(struct label *label)
     return error ? -1 : 0;
 }
 
-int label_start(int from, const char *name, int to)
+int label_start(int from, const char *label, int to)
 {
-    struct label *label = malloc(sizeof(*label));
-    char *escaped = text_escape(name);
+    struct label *own = malloc(sizeof(*own));
+    char *escaped = text_escape(label);
     int ends[2] = {-1, -1};
 
-    if (label)
-        *label = (struct label){.from = from, .to = -1, .done = -1};
+    if (own)
+        *own = (struct label){.from = from, .to = -1, .done = -1};
     text_cut(escaped);
-    if (!label || !escaped || os_pipe(ends) == -1)
+    if (!own || !escaped || os_pipe(ends) == -1)
         goto fail;
-    label->done = ends[1];
-    label->start = text_join("stile: ", escaped, ": ", (char *)NULL);
-    label->to = fcntl(to, F_DUPFD_CLOEXEC, 0);
-    if (!label->start || label->to == -1 || label_spawn(label) == -1)
+    own->done = ends[1];
+    own->start = text_join("stile: ", escaped, ": ", (char *)NULL);
+    own->to = fcntl(to, F_DUPFD_CLOEXEC, 0);
+    if (!own->start || own->to == -1 || label_spawn(own) == -1)
         goto fail;
     free(escaped);
     return ends[0];
@@ -121,8 +121,8 @@ fail:;
     int why = errno;
     if (ends[0] != -1)
         (void)close(ends[0]);
-    if (label)
-        label_free(label);
+    if (own)
+        label_free(own);
     free(escaped);
     errno = why;
     return -1;

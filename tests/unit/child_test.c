@@ -219,7 +219,8 @@ static void found_in_path(void **state)
     char second[FD_PATH_MAX];
     char path[2 * FD_PATH_MAX + 32];
     char *argv[] = {(char[]){"stile-test-tool"}, (char[]){"7"}, NULL};
-    char *before = strdup(getenv("PATH"));
+    const char *found = getenv("PATH");
+    char *before = strdup(found ? found : "/usr/bin:/bin");
 
     fd_temp_path(first, "stile-test-tool");
     fd_temp_path(second, "stile-test-tool");

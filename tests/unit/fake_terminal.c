@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* For posix_openpt(3) and its kind. */
+#define _XOPEN_SOURCE 700
 #include "tests/unit/fake_terminal.h"
 
 #include <errno.h>
