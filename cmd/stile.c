@@ -223,8 +223,9 @@ static int connect_and_carry(struct config *config, const struct endpoint *targe
     };
     struct route *route = route_new(&config->hops, &trace, err);
 
+    /* What is wrong with a setting of -o says so itself. */
     if (!route)
-        return err_wrap(err, "-x");
+        return strncmp(err_text(err), "-o", 2) == 0 ? -1 : err_wrap(err, "-x");
     struct stream *remote = route_dial(route, target, &ctx);
     int done = remote ? carry(remote, target, &ctx) : -1;
     stream_close(remote);

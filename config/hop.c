@@ -401,7 +401,7 @@ int hop_setting_fault(const struct setting *setting, struct err *err, const char
     else if (setting->column)
         (void)err_set(err, ERR_USAGE, "column %u: %s: %s", setting->column, setting->name, what);
     else
-        (void)err_set(err, ERR_USAGE, "%s: %s", setting->name, what);
+        (void)err_set(err, ERR_USAGE, "-o %s: %s", setting->name, what);
     free(what);
     return -1;
 }

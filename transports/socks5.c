@@ -128,6 +128,15 @@ static int receive_reply(struct socks5 *socks)
 
 /* --- the handshake, in turns and in one flight --- */
 
+/* Says what was under way when the proxy fell silent or spoke nonsense; other failures say it
+ * themselves. */
+static int fail_at(const struct socks5 *socks, const char *step)
+{
+    enum err_code code = socks->ctx->err->code;
+
+    return code == ERR_TIME || code == ERR_REFUSED ? err_wrap(socks->ctx->err, "%s", step) : -1;
+}
+
 static int greet_and_log_in(struct socks5 *socks)
 {
     struct socks_message message;
@@ -148,7 +157,7 @@ static int shake_hands(struct socks5 *socks)
     struct socks_message message;
 
     if (greet_and_log_in(socks) == -1)
-        return err_wrap(socks->ctx->err, "greeting");
+        return fail_at(socks, "greeting");
     if (socks5_request(&message, &socks->target, socks->ctx->err) == -1 ||
         send_message(socks, &message) == -1 || receive_reply(socks) == -1)
         return err_wrap(socks->ctx->err, "%s", socks->to->text);
@@ -179,10 +188,10 @@ static int send_at_once(struct socks5 *socks)
 static int shake_hands_at_once(struct socks5 *socks)
 {
     if (send_at_once(socks) == -1)
-        return err_wrap(socks->ctx->err, "pipeline");
+        return fail_at(socks, "pipeline");
     int method = receive_method(socks);
     if (method == -1 || (method == SOCKS_METHOD_PASSWORD && receive_login(socks) == -1))
-        return err_wrap(socks->ctx->err, "greeting");
+        return fail_at(socks, "greeting");
     /* A login that was sent and not wanted would be taken for the request. */
     if (socks->user && method != SOCKS_METHOD_PASSWORD)
         return err_set(socks->ctx->err, ERR_REFUSED,
