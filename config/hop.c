@@ -363,7 +363,7 @@ int hop_add_setting(struct hop *hop, const char *name, const char *value, unsign
     return 0;
 }
 
-static const struct setting *find_setting(const struct hop *hop, const char *name)
+const struct setting *hop_find_setting(const struct hop *hop, const char *name)
 {
     for (size_t i = 0; i < hop->setting_count; i++)
         if (strcmp(hop->settings[i].name, name) == 0)
@@ -373,7 +373,7 @@ static const struct setting *find_setting(const struct hop *hop, const char *nam
 
 const char *hop_setting(const struct hop *hop, const char *name)
 {
-    const struct setting *setting = find_setting(hop, name);
+    const struct setting *setting = hop_find_setting(hop, name);
 
     return setting ? setting->value : NULL;
 }
@@ -381,7 +381,7 @@ const char *hop_setting(const struct hop *hop, const char *name)
 int hop_setting_flag(const struct hop *hop, const char *name, bool fallback, bool *out,
                      struct err *err)
 {
-    const struct setting *setting = find_setting(hop, name);
+    const struct setting *setting = hop_find_setting(hop, name);
 
     *out = setting ? strcasecmp(setting->value, "yes") == 0 : fallback;
     if (setting && !*out && strcasecmp(setting->value, "no") != 0)

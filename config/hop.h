@@ -70,7 +70,8 @@ int hop_default_port(struct hop *hop, uint16_t port, struct err *err);
 int hop_add_setting(struct hop *hop, const char *name, const char *value, unsigned column,
                     struct err *err);
 
-/* The value of the first setting of this name, or NULL. */
+/* The first setting of this name, or NULL; and its value. */
+const struct setting *hop_find_setting(const struct hop *hop, const char *name);
 const char *hop_setting(const struct hop *hop, const char *name);
 
 /* A setting that is `yes` or `no`; `fallback` when it isn't there. 0, or -1 with err set. */

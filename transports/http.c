@@ -39,11 +39,10 @@ enum outcome {
 
 int http_allowed(const struct hop *hop, unsigned *schemes, struct err *err)
 {
+    const struct setting *auth = hop_find_setting(hop, "auth");
+
     *schemes = HTTP_ALL;
-    for (size_t i = 0; i < hop->setting_count; i++)
-        if (strcmp(hop->settings[i].name, "auth") == 0)
-            return http_parse_auth(&hop->settings[i], schemes, err);
-    return 0;
+    return auth ? http_parse_auth(auth, schemes, err) : 0;
 }
 
 int http_check(const struct hop *hop, struct err *err)

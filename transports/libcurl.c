@@ -30,7 +30,7 @@ static int https_check(const struct hop *hop, struct err *err)
     if (hop_setting_flag(hop, "insecure", false, &insecure, err) == -1)
         return -1;
     if (hop_setting(hop, "key") && !hop_setting(hop, "cert"))
-        return err_set(err, ERR_USAGE, "column %u: key: needs a cert", hop->column);
+        return hop_setting_fault(hop_find_setting(hop, "key"), err, "a cert must go with it");
     return http_check(hop, err);
 }
 

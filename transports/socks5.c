@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "config/config.h"
@@ -31,11 +32,11 @@ struct socks5 {
 
 static int read_options(const struct hop *hop, bool *local, bool *pipeline, struct err *err)
 {
-    const char *resolve = hop_setting(hop, "resolve");
+    const struct setting *resolve = hop_find_setting(hop, "resolve");
 
-    *local = resolve && strcmp(resolve, "local") == 0;
-    if (resolve && !*local && strcmp(resolve, "remote") != 0)
-        return err_set(err, ERR_USAGE, "column %u: resolve: want local or remote", hop->column);
+    *local = resolve && strcasecmp(resolve->value, "local") == 0;
+    if (resolve && !*local && strcasecmp(resolve->value, "remote") != 0)
+        return hop_setting_fault(resolve, err, "want local or remote");
     return hop_setting_flag(hop, "pipeline", false, pipeline, err);
 }
 
