@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# demo.sh STILE: logs in with the real ssh through this stile, to an sshd that lives as long as this.
-# Every command is shown as it could be typed, with what came back. Fails when one does not do what
-# it should.
+# demo.sh STILE: logs in with the real ssh through this stile, straight and through proxies, to an sshd
+# that lives as long as this. Every command is shown as it could be typed, with what came back. Fails
+# when one does not do what it should.
 set -u
 
 if [ $# -ne 1 ] || ! [ -x "$1" ]; then
@@ -15,18 +15,19 @@ sshd=$(PATH=$PATH:/usr/sbin:/sbin command -v sshd) || {
     echo 'demo: there is no sshd on this machine' >&2
     exit 1
 }
+tinyproxy=$(PATH=$PATH:/usr/sbin:/sbin command -v tinyproxy)
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/stile-demo.XXXXXX") || exit 1
-sshd_pid=
+servers=
 failed=
 
 tidy()
 {
     trap - EXIT
-    if [ -n "$sshd_pid" ]; then
-        kill "$sshd_pid" 2>/dev/null
-        wait "$sshd_pid" 2>/dev/null
-    fi
+    for pid in $servers; do
+        kill "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
+    done
     rm -rf "$dir"
 }
 trap tidy EXIT
@@ -98,33 +99,75 @@ make_privsep_dir()
     [ -z "$wanted" ] || mkdir -m 755 "$wanted" 2>/dev/null || [ -d "$wanted" ]
 }
 
-# 0 when sshd listens; 1 when it has ended, as it does where the port is somebody else's.
-listening()
+# up PID COMMAND: 0 when the command says that the server is ready; 1 when it has ended, as it does where
+# the port is somebody else's.
+up()
 {
     tries=0
     while [ $tries -lt 100 ]; do
-        grep -q "^Server listening on 127.0.0.1 port $port" "$dir/sshd.log" 2>/dev/null && return 0
-        kill -0 "$sshd_pid" 2>/dev/null || return 1
+        eval "$2" 2>/dev/null && return 0
+        kill -0 "$1" 2>/dev/null || return 1
         tries=$((tries + 1))
         sleep 0.05
     done
     return 1
 }
 
-start_sshd()
+# start NAME READY: runs the function NAME, which becomes a server on port $listen of loopback and logs to
+# $dir/NAME.log, until the command READY says that it is one.
+start()
 {
     for round in 1 2 3 4 5 6 7 8 9 10; do
-        port=$((20000 + ($(od -An -N2 -tu2 /dev/urandom) + round) % 12000))
-        : >"$dir/sshd.log"
-        "$sshd" -D -f "$dir/sshd_config" -E "$dir/sshd.log" -p $port \
-            -o ListenAddress=127.0.0.1 -o ListenAddress=::1 &
-        sshd_pid=$!
-        listening && return 0
-        kill "$sshd_pid" 2>/dev/null
+        listen=$((20000 + ($(od -An -N2 -tu2 /dev/urandom) + round) % 12000))
+        : >"$dir/$1.log"
+        "$1" &
+        server=$!
+        started=$servers
+        servers="$server $servers"
+        up "$server" "$2" && return 0
+        kill "$server" 2>/dev/null
+        wait "$server" 2>/dev/null
+        servers=$started
     done
-    echo "demo: sshd does not start:" >&2
-    cat "$dir/sshd.log" >&2
+    echo "demo: $1 does not start:" >&2
+    cat "$dir/$1.log" >&2
     return 1
+}
+
+sshd()
+{
+    exec "$sshd" -D -f "$dir/sshd_config" -E "$dir/sshd.log" -p "$listen" \
+        -o ListenAddress=127.0.0.1 -o ListenAddress=::1
+}
+
+start_sshd()
+{
+    start sshd 'grep -q "^Server listening on 127.0.0.1 port $listen" "$dir/sshd.log"' && port=$listen
+}
+
+# --- the proxies ---------------------------------------------------------------------------------
+
+# A SOCKS proxy is in every ssh. It runs LocalCommand when it listens.
+socks()
+{
+    exec ssh -N -D "127.0.0.1:$listen" -o ExitOnForwardFailure=yes -o PermitLocalCommand=yes \
+        -o LocalCommand="touch '$dir/socks.up'" localhost >"$dir/socks.log" 2>&1 </dev/null
+}
+
+# It lets nobody go to any port but that of our sshd.
+tinyproxy()
+{
+    printf 'Port %s\nListen 127.0.0.1\nConnectPort %s\nLogFile "%s"\nLogLevel Info\n' \
+        "$listen" "$port" "$dir/tinyproxy.log" >"$dir/tinyproxy.conf"
+    exec "$tinyproxy" -d -c "$dir/tinyproxy.conf" >/dev/null 2>&1 </dev/null
+}
+
+start_proxies()
+{
+    start socks '[ -e "$dir/socks.up" ]' || return 1
+    socks=$listen
+    [ -n "$tinyproxy" ] || return 0
+    start tinyproxy 'grep -q "Accepting connections" "$dir/tinyproxy.log"' && http=$listen
 }
 
 # --- how a step is shown and judged --------------------------------------------------------------
@@ -212,17 +255,67 @@ refused()
     expect 255 '^stile: tcp: .*Connection refused'
 }
 
+through_socks()
+{
+    title 'through a SOCKS proxy'
+    run "ssh -o ProxyCommand='stile -x socks5://127.0.0.1:$socks %h %p' localhost 'echo hello through SOCKS'"
+    expect 0 '^hello through SOCKS'
+    run "ssh -v -o ProxyUseFdpass=yes \\
+    -o ProxyCommand='stile --fdpass -x socks5://127.0.0.1:$socks %h %p' localhost true 2>&1 |
+    grep -o 'Authenticated to .*'"
+    expect 0 "127.0.0.1.*:$socks"
+}
+
+through_http()
+{
+    title 'through an HTTP proxy, and through a chain: HTTP behind SOCKS'
+    run "ssh -o ProxyCommand='stile -x http://127.0.0.1:$http %h %p' localhost 'echo hello through HTTP'"
+    expect 0 '^hello through HTTP'
+    run "ssh -o ProxyCommand='stile -x socks5://127.0.0.1:$socks,http://127.0.0.1:$http %h %p' \\
+    localhost 'echo hello through both'"
+    expect 0 '^hello through both'
+}
+
+through_chain()
+{
+    title 'through a chain: one SOCKS proxy behind the other'
+    run "ssh -o ProxyCommand='stile -x socks5://127.0.0.1:$socks,socks5://127.0.0.1:$socks %h %p' \\
+    localhost 'echo hello through two'"
+    expect 0 '^hello through two'
+}
+
+through_command()
+{
+    title 'through a command, here ssh -W by way of a gateway (ssh makes one % of two)'
+    run "ssh -o ProxyCommand='stile -x \"exec:ssh -W [%%h]:%%p localhost\" %h %p' localhost 'echo hello behind it'"
+    expect 0 '^hello behind it'
+}
+
+refused_by_proxy()
+{
+    title 'what the proxy refuses is told in its words'
+    run "ssh -o ProxyCommand='stile -x http://127.0.0.1:$http %h %p' -p 1 localhost true"
+    expect 255 '^stile: hop 1 of 1 (http://127.0.0.1:[0-9]*): .*localhost:1: HTTP/1.[01] 403'
+}
+
 # -------------------------------------------------------------------------------------------------
 
-write_files && make_privsep_dir && start_sshd && write_client_files || exit 1
+write_files && make_privsep_dir && start_sshd && write_client_files && start_proxies || exit 1
 
 ssh_version=$(ssh -V 2>&1)
 echo "$(stile --version), ${ssh_version%%,*}, and an sshd of our own on port $port"
 echo 'that only this demo can log in to. It ends with the demo.'
 
-for step in by_name by_address copy_file pass_descriptor trace refused; do
+for step in by_name by_address copy_file pass_descriptor trace refused \
+    through_socks through_chain through_command; do
     $step
 done
+if [ -n "$tinyproxy" ]; then
+    through_http
+    refused_by_proxy
+else
+    printf '\n# left out: an HTTP proxy. tinyproxy is not installed.\n'
+fi
 
 if [ -n "$failed" ]; then
     printf '\ndemo: failed: %s\n' "${failed#, }"
@@ -237,4 +330,9 @@ All of it worked. For your ~/.ssh/config (`make install` puts stile into the PAT
 
     Host *
         ProxyCommand stile %h %p
+
+or, by way of the proxies that you have:
+
+    Host *
+        ProxyCommand stile -x socks5://proxy.example,http://alice@inner.example:3128 %h %p
 END
