@@ -293,20 +293,41 @@ static void rows_gather(const struct row *rows, size_t count, const cpu_set_t *a
                                 &cpus);
 }
 
+#define ROWS_MAX 8
+
+/* Another order each time, so that nobody always comes after the same: whoever follows a large
+ * program finds cold caches. The orders of two runs of the bench are the same. */
+static void rows_shuffle(size_t order[ROWS_MAX], size_t count, uint32_t *seed)
+{
+    for (size_t left = count; left > 1; left--) {
+        size_t other;
+        size_t last = order[left - 1];
+
+        *seed = *seed * 1664525U + 1013904223U;
+        other = (*seed >> 16) % left;
+        order[left - 1] = order[other];
+        order[other] = last;
+    }
+}
+
 /* A row that failed is not tried again: each failure may take long, and half a series tells
  * nothing. */
 static void rows_run(struct row *rows, size_t count, const struct feed *feed, const struct job *job,
                      size_t rounds)
 {
+    size_t order[ROWS_MAX];
+    uint32_t seed = 1;
     cpu_set_t all;
 
     if (sched_getaffinity(0, sizeof(all), &all) < 0)
         CPU_ZERO(&all);
+    for (size_t i = 0; i < count; i++)
+        order[i] = i;
     rows_gather(rows, count, &all, job->one_cpu);
     for (size_t round = 0; round < rounds; round++) {
+        rows_shuffle(order, count, &seed);
         for (size_t turn = 0; turn < count; turn++) {
-            /* Another one begins each time, so that nobody always comes after the same. */
-            struct row *row = &rows[(round + turn) % count];
+            struct row *row = &rows[order[turn]];
 
             if (row->tool->path[0] && !row->failed)
                 row_measure(row, feed, job);

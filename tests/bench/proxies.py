@@ -16,6 +16,7 @@ import shlex
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ import time
 
 LINK_DELAY_MS = 25
 LINK_CANNOT = 125
+HTTPS_PORT = 7006  # as in trips.c
 LIMIT = 30  # seconds for any single thing
 PATH = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
 
@@ -138,18 +140,37 @@ def measure_loopback(stile, programs, folder, quick):
 
 
 def tls_line(folder):
-    """What puts TLS in front of the far end's HTTP proxy; empty where that cannot be."""
-    if not shutil.which("socat") or not shutil.which("openssl"):
+    """The command that runs the far end's https proxy; empty where there can be none."""
+    if not shutil.which("openssl"):
         return ""
-    pem = folder / "tls.pem"
+    pem, key = folder / "tls.pem", folder / "tls.key"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-subj", "/CN=bench", "-days", "2", "-keyout", pem, "-out", folder / "tls.crt"],
+         "-subj", "/CN=bench", "-days", "2", "-keyout", key, "-out", pem],
         check=True, stderr=subprocess.DEVNULL,
     )
-    with open(pem, "a", encoding="ascii") as file:
-        file.write((folder / "tls.crt").read_text(encoding="ascii"))
-    return f"socat OPENSSL-LISTEN:7006,fork,reuseaddr,cert={pem},verify=0 TCP:$LINK_FAR:7001,nodelay &"
+    return shlex.join([sys.executable, __file__, "--https", str(pem), str(key)]) + " &"
+
+
+def https_end(pem, key):
+    """What runs at the far end of the link beside `trips --far`: an https proxy and its target in one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, key)
+    with socket.create_server((os.environ["LINK_FAR"], HTTPS_PORT)) as listener:
+        while True:
+            with contextlib.suppress(OSError), listener.accept()[0] as plain:
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                with context.wrap_socket(plain, server_side=True) as client:
+                    request = b""
+                    while not request.endswith(b"\r\n\r\n"):
+                        more = client.recv(4096)
+                        if not more:
+                            raise OSError("no request")
+                        request += more
+                    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                    client.sendall(b"h")
+                    while client.recv(4096):
+                        pass
 
 
 def measure_link(stile, programs, folder, quick):
@@ -168,11 +189,14 @@ def measure_link(stile, programs, folder, quick):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="few rounds: a glance")
+    parser.add_argument("--https", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("stile")
     parser.add_argument("programs", type=pathlib.Path)
     args = parser.parse_args()
     for end in signal.SIGHUP, signal.SIGTERM:  # so that proxies and the folder go too
         signal.signal(end, lambda number, _frame: sys.exit(128 + number))
+    if args.https:
+        https_end(args.stile, args.programs)
     stile, programs = os.path.abspath(args.stile), args.programs.resolve()
     quick = ["--quick"] if args.quick else []
     try:

@@ -62,7 +62,10 @@ measure()
         run "$build/tests/bench/relay" ${quick:+"$quick"} "$build/stile" &&
         echo &&
         run "${PYTHON:-/usr/bin/python3}" "$here/login.py" ${quick:+"$quick"} "$build/stile" \
-            "$build/tests/bench/link"
+            "$build/tests/bench/link" &&
+        echo &&
+        run "${PYTHON:-/usr/bin/python3}" "$here/proxies.py" ${quick:+"$quick"} "$build/stile" \
+            "$build/tests/bench"
 }
 
 # The file with what is between the two lines replaced; nothing at all unless it has both, in order.

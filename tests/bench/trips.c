@@ -10,8 +10,8 @@
 #include "series.h"
 #include "session.h"
 
-#define PORT 7000 /* of the server without a gate; the others follow, and then TLS */
-#define PORT_TLS (PORT + GATES)
+#define PORT 7000 /* of the server without a gate; the others follow, and then https */
+#define PORT_HTTPS (PORT + GATES)
 #define PATIENCE_S 20
 #define TOLERANCE 0.05
 #define ROUNDS 15
@@ -69,7 +69,7 @@ static const struct route routes[] = {
      0,
      {[STILE] = {"-x", "http://%h:%x?" SECRET, "%h", "%p"}}},
     {"http, Digest", PORT + GATE_DIGEST, 0, {[STILE] = {"-x", "http://%h:%x?" SECRET, "%h", "%p"}}},
-    {"https", PORT_TLS, 0, {[STILE] = {"-x", "https://%h:%x?insecure=yes", "%h", "%p"}}},
+    {"https", PORT_HTTPS, 0, {[STILE] = {"-x", "https://%h:%x?insecure=yes", "%h", "%p"}}},
     {"socks5",
      PORT + GATE_SOCKS,
      3,
@@ -292,9 +292,9 @@ static int usage(FILE *out, int status)
         "Counts the round trips that the program STILE and others need to the first byte\n"
         "of a target, by kind of proxy, prints Markdown. To be run at the ends of a link:\n"
         "  link 25 'trips --near STILE' 'trips --far'\n"
-        "TLS in front of port %d of the far end is somebody else's work, on port %d.\n"
+        "The far end's https proxy, on port %d, is somebody else's work.\n"
         "  --quick    few rounds: a glance, not a figure to publish\n",
-        PORT + GATE_HTTP, PORT_TLS);
+        PORT_HTTPS);
     return status;
 }
 
