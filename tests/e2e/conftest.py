@@ -11,6 +11,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import sys
 
 import pytest
@@ -115,6 +116,14 @@ def factory(kind):
 listen = factory(tcp.Listener)
 serve = factory(tcp.Server)
 black_hole = factory(tcp.BlackHole)
+
+
+@pytest.fixture
+def pair():
+    """Our end and stile's of what ssh gives it with ProxyUseFdpass."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
 
 
 @pytest.fixture

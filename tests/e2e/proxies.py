@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from urllib.parse import unquote
 
 import pytest
 
@@ -47,9 +48,9 @@ def free_ports(count):
         return [sock.getsockname()[1] for sock in socks]
 
 
-def answers(port):
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
+def answers(port, host="127.0.0.1"):
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as sock:
+        return sock.connect_ex((host, port)) == 0
 
 
 def run(*argv, **options):
@@ -88,9 +89,13 @@ class Daemon:
     def is_up(self):
         return self.path.exists() if self.path else all(answers(port) for port in self.ports)
 
+    @property
+    def port(self):
+        return self.ports[0]
+
     def __str__(self):
         """Where it is, in a hop URL."""
-        return str(self.path or f"127.0.0.1:{self.ports[0]}")
+        return str(self.path or f"127.0.0.1:{self.port}")
 
     def write(self, name, text, mode=0o644):
         path = self.folder / name
@@ -123,7 +128,7 @@ class Certificates:
         folder.mkdir(mode=0o755)
         for name in ("ca", "stranger"):
             self._make(name, f"CN={name} of the stile tests")
-        names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+        names = "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1"
         self._make("server", "CN=localhost", "ca", names)
         self._make("other", "CN=other.test", "ca", "subjectAltName=DNS:other.test")
         self._make("client", f"CN={USER}", "ca")
@@ -159,7 +164,8 @@ class Etc:
         self._put("hosts", f"127.0.0.1 localhost {host}\n")
         self._put("nsswitch.conf", "hosts: files\nservices: files\npasswd: files\nshadow: files\n")
         self._put("resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
-        self._put("passwd", pathlib.Path("/etc/passwd").read_text() + f"{USER}:x:64001:64001::/:/bin/false\n")
+        users = pathlib.Path("/etc/passwd").read_text()
+        self._put("passwd", f"{users}{USER}:x:64001:64001::/:/bin/false\n")
         hashed = run("openssl", "passwd", "-6", "-stdin", input=PASSWORD).strip()
         self._put("shadow", f"{USER}:{hashed}:19000:0:99999:7:::\n", 0o600)
         self.before = ["unshare", "--mount", "sh", "-c", IN_ETC, "sh", folder]
@@ -205,7 +211,7 @@ class Kdc(Daemon):
         for program in ("kdb5_util", "kadmin.local", "krb5kdc"):
             need(program, "krb5-kdc")
         need("kinit", "krb5-user")
-        words = {"realm": REALM, "port": self.ports[0], "folder": self.folder}
+        words = {"realm": REALM, "port": self.port, "folder": self.folder}
         self.config = self.write("krb5.conf", KRB5_CONF.format(**words))
         self.env = {**os.environ, "PATH": PATH, "KRB5_CONFIG": str(self.config),
                     "KRB5_KDC_PROFILE": str(self.write("kdc.conf", KDC_CONF.format(**words)))}
@@ -293,11 +299,11 @@ class Squid(Daemon):
         if os.geteuid() == 0:
             shutil.chown(self.folder, "proxy")
         self.env = {**os.environ, "KRB5_CONFIG": str(kdc.config), "KRB5RCACHENAME": "none:"}
-        return [*before, program, "-N", "-n", f"stile{self.ports[0]}", "-f", config]
+        return [*before, program, "-N", "-n", f"stile{self.port}", "-f", config]
 
     def _config(self, kdc, certificates):
-        lines = [SQUID_CONF.format(folder=self.folder, lib="/usr/lib/squid", keytab=kdc.keytab, user=USER, realm=REALM,
-                                   denied=DENIED, denied_port=DENIED_PORT)]
+        lines = [SQUID_CONF.format(folder=self.folder, lib="/usr/lib/squid", keytab=kdc.keytab,
+                                   user=USER, realm=REALM, denied=DENIED, denied_port=DENIED_PORT)]
         offers = {**{name: name for name in SCHEMES}, "weak": "basic,ntlm"}
         for name, schemes in offers.items():
             lines += [f"acl {name} myportname {name} tls_{name}", f"auth_schemes {schemes} {name}"]
@@ -307,26 +313,31 @@ class Squid(Daemon):
             lines.append(f"{kind} 127.0.0.1:{port} name={name} {extra}")
         return "\n".join(lines) + "\n"
 
+    def at(self, name, host="127.0.0.1"):
+        return f"{host}:{self.ports[SQUID_PORTS.index(name)]}"
+
     def __getattr__(self, name):
         if name not in SQUID_PORTS:
             raise AttributeError(name)
-        # The principal of the service is HTTP/localhost.
-        host = "localhost" if "negotiate" in name else "127.0.0.1"
-        return f"{host}:{self.ports[SQUID_PORTS.index(name)]}"
+        # The service of the Kerberos realm is HTTP/localhost.
+        return self.at(name, "localhost" if "negotiate" in name else "127.0.0.1")
 
-    def asked(self, target, count):
-        """The last `count` requests for this target: [(status, scheme, X-Test header)], "-" for none.
-        squid writes of a tunnel when it has closed."""
-        def lines():
-            words = [line.split(" ", 5) for line in (self.folder / "access.log").read_text().splitlines()]
-            return [(word[1], word[3], word[-1]) for word in words if word[2] == target][-count:]
-        return until(lambda: len(lines()) == count and lines(), f"squid was asked for {target}")
+    def asked(self, target):
+        """The requests for this target, the last of which made a tunnel that has closed: [(status,
+        Proxy-Authorization, X-Test)], "-" for no such header."""
+        def requests():
+            lines = (self.folder / "access.log").read_text().splitlines()
+            words = [[unquote(word) for word in line.split(" ")] for line in lines]
+            return [(word[1], word[3], word[4]) for word in words if word[2] == target]
+        until(lambda: any(request[0] == "200" for request in requests()),
+              f"squid has written of a tunnel to {target}")
+        return requests()
 
 
 class Tinyproxy(Daemon):
     def prepare(self, before, login=False):
         program = need("tinyproxy", "tinyproxy")
-        config = [f"Port {self.ports[0]}", "Listen 127.0.0.1", "Timeout 600", "MaxClients 100", "LogLevel Error"]
+        config = [f"Port {self.port}", "Listen 127.0.0.1", "MaxClients 100", "LogLevel Error"]
         if login:
             config.append(f"BasicAuth {USER} {SIMPLE}")
         return [*before, program, "-d", "-c", self.write("tinyproxy.conf", "\n".join(config) + "\n")]
@@ -336,7 +347,7 @@ class Ncat(Daemon):
     """Nmap's HTTP proxy, which asks for Basic or Digest."""
 
     def prepare(self):
-        return [need("ncat", "ncat"), "-l", "-k", "127.0.0.1", self.ports[0], "--proxy-type", "http",
+        return [need("ncat", "ncat"), "-l", "-k", "127.0.0.1", self.port, "--proxy-type", "http",
                 "--proxy-auth", f"{USER}:{PASSWORD}"]
 
 
@@ -368,7 +379,7 @@ class Dante(Daemon):
     def prepare(self, before, method):
         need_root("dante")
         program = need("danted", "dante-server")
-        words = {"port": self.ports[0], "method": method, "denied": DENIED,
+        words = {"port": self.port, "method": method, "denied": DENIED,
                  "external6": "external: ::1" if has_ipv6() else ""}
         return [*before, program, "-f", self.write("danted.conf", DANTE_CONF.format(**words))]
 
@@ -376,7 +387,7 @@ class Dante(Daemon):
 class Microsocks(Daemon):
     def prepare(self, before, login=False):
         words = ["-u", USER, "-P", PASSWORD] if login else []
-        return [*before, need("microsocks", "microsocks"), "-i", "127.0.0.1", "-p", self.ports[0], *words]
+        return [*before, need("microsocks", "microsocks"), "-i", "127.0.0.1", "-p", self.port, *words]
 
 
 class Gateway(Sshd):
@@ -442,8 +453,24 @@ class TlsFront(Daemon):
 
     def prepare(self, certificates, behind):
         tls = f"cert={certificates.pem('server')},key={certificates.key('server')},verify=0"
-        return [need("socat", "socat"), "-t60", f"OPENSSL-LISTEN:{self.ports[0]},bind=127.0.0.1,fork,{tls}",
-                f"TCP:{behind}"]
+        listen = f"OPENSSL-LISTEN:{self.port},bind=127.0.0.1,fork,{tls}"
+        return [need("socat", "socat"), "-t60", listen, f"TCP:{behind}"]
+
+
+class Ipv6Front(Daemon):
+    """An IPv6 address that leads to a proxy."""
+
+    def prepare(self, behind):
+        if not has_ipv6():
+            pytest.skip("this machine has no IPv6 loopback")
+        listen = f"TCP6-LISTEN:{self.port},bind=[::1],fork"
+        return [need("socat", "socat"), "-t60", listen, f"TCP:{behind}"]
+
+    def is_up(self):
+        return answers(self.port, "::1")
+
+    def __str__(self):
+        return f"[::1]:{self.port}"
 
 
 class UnixFront(Daemon):

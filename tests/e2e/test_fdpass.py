@@ -17,13 +17,6 @@ def receive(sock):
     return data, socket.socket(fileno=fds[0])
 
 
-@pytest.fixture
-def pair():
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        yield ours, theirs
-
-
 def test_stdout_gets_one_byte_and_the_connected_socket(stile, serve, pair):
     ours, theirs = pair
     server = serve(echo)

@@ -10,8 +10,8 @@ import tempfile
 
 from harness import Task, differ, one_line, payload, pour, take
 from peers.tcp import echo
-from proxies import (PASSWORD, SIMPLE, USER, Certificates, Dante, Etc, Gateway, Kdc, Microsocks, Ncat,
-                     Squid, SshD, Stunnel, TlsFront, Tinyproxy, UnixFront)
+from proxies import (PASSWORD, SIMPLE, USER, Certificates, Dante, Etc, Gateway, Ipv6Front, Kdc, Microsocks,
+                     Ncat, Squid, SshD, Stunnel, TlsFront, Tinyproxy, UnixFront)
 
 MB = 1 << 20
 
@@ -33,6 +33,7 @@ HOPS = {
     "socks5h ssh": "socks5h://{ssh_d}",
     "socks5 local": "socks5://{microsocks}?resolve=local",
     "socks5 unix": "socks5://unix:{dante_socket}",
+    "socks5 ipv6": "socks5://{user}@{login_on_ipv6}?{secret}",
     "socks4 dante": "socks4://{dante}",
     "socks4 ssh": "socks4://{user}@{ssh_d}",
     "socks4a ssh": "socks4a://{ssh_d}",
@@ -43,11 +44,14 @@ HOPS = {
     "http basic tinyproxy": "http://{user}@{tinyproxy_login}?{plain_secret}",
     "http basic ncat": "http://{user}@{ncat}?{secret}&auth=basic",
     "http digest squid": "http://{user}@{squid.digest}?{secret}",
-    "http digest ncat": "http://{user}@{ncat}?{secret}",
+    "http digest unix": "http://{user}@unix:{digest_socket}?{secret}",
+    "http digest ipv6": "http://{user}@{digest_on_ipv6}?{secret}",
     "http ntlm squid": "http://{user}@{squid.ntlm}?{secret}",
     "http negotiate squid": "http://{squid.negotiate}",
     "https squid": "https://{squid.tls_open}?{ca}",
     "https stunnel": "https://{stunnel.plain}?{ca}",
+    "https unix": "https://unix:{tls_socket}?{ca}",
+    "https ipv6": "https://{tls_on_ipv6}?{ca}",
     "https socat": "https://{tls_front}?{ca}",
     "https basic squid": "https://{user}@{squid.tls_basic}?{secret}&{ca}",
     "https digest squid": "https://{user}@{squid.tls_digest}?{secret}&{ca}",
@@ -150,12 +154,32 @@ class Yard:
         return self._make(TlsFront, "tls_front", self.certificates, self.squid.open)
 
     @functools.cached_property
+    def login_on_ipv6(self):
+        return self._make(Ipv6Front, "login_on_ipv6", self.dante_login)
+
+    @functools.cached_property
+    def digest_on_ipv6(self):
+        return self._make(Ipv6Front, "digest_on_ipv6", self.squid.digest)
+
+    @functools.cached_property
+    def tls_on_ipv6(self):
+        return self._make(Ipv6Front, "tls_on_ipv6", self.squid.tls_open)
+
+    @functools.cached_property
     def dante_socket(self):
         return self._make(UnixFront, "dante_socket", self.dante)
 
     @functools.cached_property
     def squid_socket(self):
         return self._make(UnixFront, "squid_socket", self.squid.open)
+
+    @functools.cached_property
+    def digest_socket(self):
+        return self._make(UnixFront, "digest_socket", self.squid.digest)
+
+    @functools.cached_property
+    def tls_socket(self):
+        return self._make(UnixFront, "tls_socket", self.squid.tls_open)
 
     def close(self):
         for server in self.started:
