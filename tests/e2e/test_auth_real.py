@@ -313,7 +313,7 @@ NEEDS_LIBCURL = ["http digest squid", "https squid", "https basic squid"]
 NEEDS_NONE = ["http squid", "http basic squid", "socks5 dante password", "exec nc"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def module(program):
     path = program.parent / "transports/curl.so"
     if not path.exists():
@@ -327,14 +327,14 @@ exec "$@"
 """
 
 
-@pytest.fixture
-def no_libcurl(module, tmp_path):
+@pytest.fixture(scope="module")
+def no_libcurl(module, tmp_path_factory):
     """What runs stile where the library is not installed: its folder has everything else."""
     need_root("a mount namespace")
     listed = subprocess.run(["ldd", module], stdout=subprocess.PIPE, text=True, check=True).stdout
     folder = pathlib.Path(re.search(r"libcurl\.so\.4 => (\S+)", listed).group(1)).resolve().parent
-    others = tmp_path / "lib"
-    (others / "real").mkdir(parents=True)
+    others = tmp_path_factory.mktemp("lib")
+    (others / "real").mkdir()
     for path in folder.iterdir():
         if not path.name.startswith("libcurl.so.4"):
             (others / path.name).symlink_to(others / "real" / path.name)
