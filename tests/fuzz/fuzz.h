@@ -74,7 +74,8 @@ void fuzz_peer_init(struct fuzz_peer *peer, const struct fuzz_input *says, size_
 
 /*
  * Dials db:22 through the hop that the URL is. Whether that succeeded; the stream is closed again,
- * and what an err has to be was checked. `hidden` must not be in its text.
+ * and what an err has to be was checked. `hidden` must not be in its text, unless
+ * the peer has said it.
  */
 bool fuzz_peer_dial(struct fuzz_peer *peer, const struct transport *transport, const char *url,
                     const char *hidden);
