@@ -625,8 +625,7 @@ def test_a_second_proxy_that_hangs_up_does_not_make_the_first_one_ask_again(two_
     scripts = InTurn(talk(*FIRST, (ASKED, reply), then=hang_up), talk(*FIRST, SECOND[1]))
     server, result, counts = two_hops(scripts)
     assert result == (0, b"", "")
-    assert server.result() == b""
-    assert server.result() == b"up"
+    assert {server.result(), server.result()} == {b"", b"up"}
     assert counts == [1, 1]
 
 
@@ -652,8 +651,10 @@ def test_netrc_is_asked_for_each_hop_by_its_name(stile, serve, home):
 
 # --- where it never goes --------------------------------------------------------------------------
 
-SECRET = "Xq7-never-seen-again"
+SECRET = "Xq7-never-seen-again-by-anybody-else-Pz4"
 CODED = base64.b64encode(f"alice:{SECRET}".encode()).decode()
+# free(3) writes over the first bytes of what it gets, and that alone is not enough.
+TAIL, CODED_TAIL = SECRET[-20:].encode(), CODED[-20:].encode()
 
 
 def sources(home):
@@ -708,7 +709,7 @@ def test_no_password_stays_in_memory(stile, serve, home, source, kind):
     assert os.read(running.stdout.fileno(), 2) == b"up"
     seen = memory(running.pid)
     assert b"db.example" in seen, "the look was at the right place"
-    assert SECRET.encode() not in seen and CODED.encode() not in seen
+    assert TAIL not in seen and CODED_TAIL not in seen
     assert running.finish() == (0, b"", "")
 
 

@@ -158,12 +158,10 @@ SECRETS = {
 }
 
 
-@pytest.mark.parametrize("option", [None, "-v", "-vv"])
 @pytest.mark.parametrize("hops", SECRETS.values(), ids=SECRETS)
-def test_a_password_in_a_url_is_refused_and_never_repeated(stile, listen, hops, option):
+def test_a_password_in_a_url_is_refused_and_never_repeated(stile, listen, hops):
     listener = listen()
-    options = [option] if option else []
-    result = stile.run(*options, "-x", hops.replace("{port}", str(listener.port)), *TARGET)
+    result = stile.run("-vv", "-x", hops.replace("{port}", str(listener.port)), *TARGET)
     assert (result.code, result.out) == (2, b"")
     assert PASSWORD not in result.err
     assert not listener.was_called()

@@ -141,6 +141,9 @@ static int check(const struct hop *hop, struct err *err)
 #ifndef ABI
 #define ABI TRANSPORT_ABI
 #endif
+#ifndef LAYERED
+#define LAYERED true
+#endif
 
 static const char *const schemes[] = {"rot13", NULL};
 static const char *const settings[] = {"places", NULL};
@@ -149,6 +152,7 @@ static const struct transport transport = {
     .schemes = schemes,
     .settings = settings,
     .default_port = 4711,
+    .layered = LAYERED,
     .check = check,
     .dial = dial,
 };
@@ -279,6 +283,13 @@ def test_it_stands_on_itself(rot13, peer):
     assert through(rot13, hops, server, b"Hello") == (0, b"Hello", "")
 
 
+def test_a_command_below_it_may_fail(rot13):
+    """What the lowest layer has to say in the end comes through all others."""
+    hops = "exec:sh -c 'read hello; echo BX; cat; exit 3',rot13://gate.example"
+    result = rot13.run("-x", hops, *TARGET, input=b"Hello")
+    assert result == (1, b"Hello", "stile: exec: sh exited with 3\n")
+
+
 def test_its_failure_names_the_hop(rot13, peer):
     server = peer(talk(hello("db.example:22", b"No\n")))
     result = through(rot13, "rot13://127.0.0.1:{port}", server)
@@ -310,13 +321,29 @@ def test_its_parameters_are_checked(rot13, parameters, words):
     assert f"column {len('rot13://127.0.0.1:1?') + 1}: " in result.err and words in result.err
 
 
-def test_it_has_no_descriptor_to_pass(rot13, peer):
-    server = peer(talk(hello("db.example:22")))
+def pass_through(installation, server):
+    """What comes of --fdpass on a route through rot13."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        result = rot13.run("--fdpass", "-x", f"rot13://127.0.0.1:{server.port}", *TARGET, stdout=theirs)
+        url = f"rot13://127.0.0.1:{server.port}"
+        result = installation.run("--fdpass", "-x", url, *TARGET, stdout=theirs)
+        theirs.close()
+        assert socket.recv_fds(ours, 16, 4)[:2] == (b"", [])
     one_line(result, 2)
     assert "--fdpass" in result.err
+
+
+def test_it_has_no_descriptor_to_pass_and_that_is_said_before_it_dials(rot13, listen, room):
+    with room.inside():
+        listener = listen()
+    pass_through(rot13, listener)
+    assert not listener.was_called()
+
+
+def test_where_a_module_has_forgotten_to_say_that_it_is_still_told(installation, peer, tmp_path):
+    (tmp_path / "rot13.c").write_text(ROT13)
+    installation.compile(tmp_path / "rot13.c", "rot13", "-DLAYERED=false")
+    pass_through(installation, peer(talk(hello("db.example:22"))))
 
 
 # --- what is no module ----------------------------------------------------------------------------
@@ -430,7 +457,7 @@ def test_no_module_is_taken_from_where_a_variable_says(stile, evil, variable):
     assert not mark.exists()
 
 
-def test_the_name_that_stile_was_called_by_does_not_matter(stile, evil, tmp_path):
+def test_the_name_that_stile_was_called_by_does_not_matter(stile, evil):
     """argv[0] is whatever the caller says."""
     folder, mark = evil
     running = stile.spawn([folder / "stile-of-yours", "-x", "evil://127.0.0.1:1", *TARGET],
@@ -446,7 +473,8 @@ def test_a_link_to_stile_does_not_bring_modules_with_it(stile, evil):
     assert not mark.exists()
 
 
-def test_modules_beside_the_program_are_found(stile, evil, tmp_path):
+@pytest.mark.skipif(bool(os.environ.get("STILE_PORTABLE")), reason="POSIX has no way to find the program")
+def test_modules_beside_the_program_are_found(stile, evil):
     """The build tree: what is being worked on."""
     folder, mark = evil
     shutil.copy(stile.program, folder / "stile-copy")

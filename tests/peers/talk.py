@@ -46,6 +46,12 @@ def whole(conn, data):
     conn.sendall(data)
 
 
+def as_far_as_heard(conn, data):
+    """The client may have had enough before the end of it."""
+    with contextlib.suppress(ConnectionError):
+        conn.sendall(data)
+
+
 def packed(name):
     """Port and address of a socket as sock_diag(7) has them."""
     family = socket.AF_INET6 if ":" in name[0] else socket.AF_INET
