@@ -202,10 +202,19 @@ static int carry(struct stream *remote, const struct endpoint *target, struct ct
     if (!ctx->config->fdpass)
         return relay(remote, target, ctx->trace, ctx->err);
     if (stream_socket(remote) == -1)
-        return err_set(
-            ctx->err, ERR_USAGE,
-            "--fdpass: this route has a hop (https or exec) that needs a process to stay");
+        return err_set(ctx->err, ERR_USAGE, "--fdpass: what comes through this route is no socket");
     return fdpass_send(STDOUT_FILENO, stream_socket(remote), ctx);
+}
+
+/* 0, or -1 with err set. */
+static int check_route(const struct route *route, const struct config *config, struct err *err)
+{
+    const char *layered = config->fdpass ? route_layered(route) : NULL;
+
+    if (!layered)
+        return 0;
+    return err_set(err, ERR_USAGE, "--fdpass: what comes through %s is no socket to hand over",
+                   layered);
 }
 
 /* 0, or -1 with err set. */
@@ -226,8 +235,9 @@ static int connect_and_carry(struct config *config, const struct endpoint *targe
     /* What is wrong with a setting of -o says so itself. */
     if (!route)
         return strncmp(err_text(err), "-o", 2) == 0 ? -1 : err_wrap(err, "-x");
-    struct stream *remote = route_dial(route, target, &ctx);
-    int done = remote ? carry(remote, target, &ctx) : -1;
+    int done = check_route(route, config, err);
+    struct stream *remote = done == 0 ? route_dial(route, target, &ctx) : NULL;
+    done = remote ? carry(remote, target, &ctx) : -1;
     stream_close(remote);
     route_free(route);
     return done;

@@ -31,15 +31,14 @@ int config_option(struct config *config, const char *text, struct err *err)
     if (length == 0 || !*value)
         return err_set(err, ERR_USAGE, "want Name=value");
     if (length == strlen("password") && strncasecmp(text, "password", length) == 0)
+        return err_set(err, ERR_USAGE, HOP_NO_PASSWORD);
+    if (config->hops.count == 0)
+        return err_set(err, ERR_USAGE, "%.*s: is for a hop, and there is none (-x)", (int)length,
+                       text);
+    if (config->hops.count > 1)
         return err_set(err, ERR_USAGE,
-                       "a password on the command line is there for every user of the machine to "
-                       "read; see PasswordCommand, PasswordFile, PasswordEnv in stile(1)");
-    if (config->hops.count != 1)
-        return err_set(err, ERR_USAGE,
-                       config->hops.count
-                           ? "%.*s: which of the hops? Write it into its URL: ?%.*s=…"
-                           : "%.*s: there is no hop that it could be for (-x)",
-                       (int)length, text, (int)length, text);
+                       "%.*s: there are %zu hops; write it into the URL of one: ?%.*s=...",
+                       (int)length, text, config->hops.count, (int)length, text);
 
     char *name = strndup(text, length);
     int done =

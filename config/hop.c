@@ -40,9 +40,7 @@ static int fault(const struct source *source, const char *at, const char *what)
 
 static int password_fault(const struct source *source, const char *at)
 {
-    return fault(source, at,
-                 "a password on the command line is there for every user of the machine to read; "
-                 "PasswordCommand, PasswordFile, PasswordEnv, ~/.netrc or the prompt keep it");
+    return fault(source, at, HOP_NO_PASSWORD);
 }
 
 static void to_lower(char *text)
@@ -143,8 +141,12 @@ static int parse_address(struct hop *hop, const struct source *source, const cha
 
     if (!text)
         return -1;
-    if (strncmp(text, "unix:", 5) != 0 && text[strspn(text, HOST_CHARS)])
-        (void)fault(source, from, "the host holds a byte that no host name has");
+    bool is_path = strncmp(text, "unix:", 5) == 0;
+    char odd = is_path ? '\0' : text[strspn(text, HOST_CHARS)];
+    if (odd)
+        (void)fault(source, from,
+                    odd == '/' ? "a proxy has no path; want scheme://host:port"
+                               : "the host holds a byte that no host name has");
     else if (endpoint_parse_open(&hop->address, text, source->err) == 0)
         done = 0;
     else if (strchr(from, '@'))

@@ -47,6 +47,11 @@ struct hops {
 
 #define HOPS_INIT ((struct hops){0, 0})
 
+/* What a password on the command line is answered with. */
+#define HOP_NO_PASSWORD                                                                            \
+    "no password here: every user of the machine can read it; use PasswordCommand, PasswordFile, " \
+    "PasswordEnv, ~/.netrc or the prompt"
+
 /* Who can read the text. Others see the words of a command line, so a password in it is refused. */
 enum hop_origin {
     HOP_FROM_ARGV,

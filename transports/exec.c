@@ -284,6 +284,7 @@ const struct transport exec_transport = {
     .name = "exec",
     .schemes = schemes,
     .nearest = true,
+    .layered = true,
     .check = exec_check,
     .dial = exec_dial,
 };

@@ -43,6 +43,7 @@ const struct transport https_transport = {
     .schemes = https_schemes,
     .settings = https_settings,
     .default_port = 443,
+    .layered = true,
     .check = https_check,
     .dial = libcurl_dial,
 };

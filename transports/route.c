@@ -87,6 +87,14 @@ struct route *route_new(struct hops *hops, const struct trace *trace, struct err
     return route;
 }
 
+const char *route_layered(const struct route *route)
+{
+    for (size_t i = 0; i < route->count; i++)
+        if (route->legs[i].transport->layered)
+            return route->legs[i].hop->name;
+    return NULL;
+}
+
 void route_free(struct route *route)
 {
     free(route);

@@ -13,6 +13,9 @@
  */
 struct route *route_new(struct hops *hops, const struct trace *trace, struct err *err);
 
+/* The name of the first hop whose streams can't be passed as a socket, or NULL. */
+const char *route_layered(const struct route *route);
+
 /* NULL is allowed. */
 void route_free(struct route *route);
 

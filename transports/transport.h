@@ -26,6 +26,7 @@ struct transport {
     const char *const *settings; /* names that its URLs may have; ends with NULL. NULL = none */
     uint16_t default_port;       /* of the hop itself; 0 = a URL must say it */
     bool nearest;                /* it goes out by itself, so no hop can be below it */
+    bool layered;                /* its streams need a process: none is a bare socket to pass */
 
     /* Are the values of the hop's settings right? No network, no files. 0, or -1 with err set
      * (ERR_USAGE). NULL when any value is. */

@@ -2,6 +2,7 @@
 #include "transports/curl/pump.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -55,60 +56,79 @@ static int pump_up(const struct pump *pump, struct stream *below, struct http_re
 
 /* --- down: what the proxy says --- */
 
-/* How many of the next bytes libcurl may have, looked at without being taken; 1 where that can't
- * be done. */
-static size_t look_ahead(struct stream *below, struct http_reply *reply, char *data, bool *looked)
+/* libcurl reads at once, so what finds no room finds nobody there. 1, or 0 at the end. */
+static int give(struct pump *pump, const char *data, size_t size)
 {
-    ssize_t seen = -1;
-
-    if (below->rfd != -1 && below->rfd == below->wfd)
-        seen = recv(below->rfd, data, PIECE_BYTES, MSG_PEEK | MSG_DONTWAIT);
-    *looked = seen > 0;
-    if (reply->sink.done)
-        return PIECE_BYTES;
-    return seen > 0 ? reply->sink.take(&reply->sink, data, (size_t)seen) : 1;
-}
-
-static int pump_end(struct pump *pump)
-{
+    if (size == 0 || send(pump->near, data, size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size)
+        return 1;
     pump->ended = true;
     (void)shutdown(pump->near, SHUT_WR);
     return 0;
 }
 
-static int check_answer(const struct http_reply *reply, struct ctx *ctx)
+static int give_head(struct pump *pump, const struct http_reply *reply)
 {
-    if (!reply->fault)
-        return 0;
-    return err_set(ctx->err, ERR_REFUSED, "%s", reply->fault);
+    static const char close_line[] = "Proxy-Connection: close\r\n\r\n";
+    size_t size = pump->head_size;
+
+    pump->head_size = 0;
+    if (reply->keep_alive || is_tunnel(reply))
+        return give(pump, pump->head, size);
+    /* libcurl 7.88 takes it for granted that HTTP/1.0 keeps the connection, too. The empty line
+     * goes, and comes again behind ours. */
+    size -= size > 1 && pump->head[size - 2] == '\r' ? 2 : 1;
+    return give(pump, pump->head, size) && give(pump, close_line, sizeof(close_line) - 1);
+}
+
+/* Bytes of a head, which are behind those that are there. 1 = moved, 0 = ended, -1 with ctx->err
+ * set. */
+static int pump_head(struct pump *pump, struct http_reply *reply, struct ctx *ctx)
+{
+    if (reply->fault)
+        return err_set(ctx->err, ERR_REFUSED, "%s", reply->fault);
+    return reply->sink.done ? give_head(pump, reply) : 1;
+}
+
+/* How many of the next bytes belong to the head, looked at without being taken; 1 where that can't
+ * be done. */
+static size_t look_ahead(struct stream *below, struct http_reply *reply, bool *looked)
+{
+    char data[PIECE_BYTES];
+    ssize_t seen = -1;
+
+    if (below->rfd != -1 && below->rfd == below->wfd)
+        seen = recv(below->rfd, data, sizeof(data), MSG_PEEK | MSG_DONTWAIT);
+    *looked = seen > 0;
+    return seen > 0 ? reply->sink.take(&reply->sink, data, (size_t)seen) : 1;
 }
 
 /* 1 = moved something, 0 = nothing to move, -1 with ctx->err set. */
 static int pump_down(struct pump *pump, struct stream *below, struct http_reply *reply,
                      struct ctx *ctx)
 {
-    char data[PIECE_BYTES];
-    bool body = reply->sink.done, looked;
-    size_t wanted = look_ahead(below, reply, data, &looked);
+    char body[PIECE_BYTES];
+    bool in_body = reply->sink.done, looked = true;
+    char *data = in_body ? body : pump->head + pump->head_size;
+    size_t wanted = in_body ? sizeof(body) : look_ahead(below, reply, &looked);
 
-    if (wanted == 0)
-        return check_answer(reply, ctx);
-    ssize_t got = stream_read(below, data, wanted);
+    ssize_t got = wanted ? stream_read(below, data, wanted) : 0;
     if (got == STREAM_AGAIN)
         return 0;
     if (got == STREAM_FAIL)
         return err_set(ctx->err, ERR_REFUSED, "%s", strerror(errno));
-    if (got == 0)
-        return pump_end(pump);
+    if (got == 0 && wanted) {
+        pump->ended = true;
+        (void)shutdown(pump->near, SHUT_WR);
+        return 0;
+    }
     if (below->rfd != -1)
         (void)os_tcp_quickack(below->rfd);
-    if (!body && !looked)
+    if (in_body)
+        return give(pump, body, (size_t)got);
+    if (!looked)
         (void)reply->sink.take(&reply->sink, data, 1);
-    if (check_answer(reply, ctx) == -1)
-        return -1;
-    /* libcurl reads at once; a piece that finds no room means that it has gone. */
-    return send(pump->near, data, (size_t)got, MSG_NOSIGNAL | MSG_DONTWAIT) == got ? 1
-                                                                                   : pump_end(pump);
+    pump->head_size += (size_t)got;
+    return pump_head(pump, reply, ctx);
 }
 
 static bool has_room(const struct pump *pump)
@@ -126,6 +146,10 @@ int pump_step(struct pump *pump, struct stream *below, struct http_reply *reply,
         pump->near = gate_accept(&pump->gate);
     if (pump->near == -1)
         return 0;
+    if (!pump->head)
+        pump->head = malloc(HTTP_TOTAL_MAX + 1);
+    if (!pump->head)
+        return err_no_memory(ctx->err);
     if (pump_up(pump, below, reply, ctx) == -1)
         return -1;
     while (moved == 1 && is_open(pump, reply) && has_room(pump))
@@ -138,5 +162,6 @@ void pump_release(struct pump *pump)
     gate_close(&pump->gate);
     if (pump->near != -1)
         (void)close(pump->near);
+    free(pump->head);
     *pump = PUMP_INIT;
 }

@@ -3,8 +3,8 @@
  * Carries a handshake between libcurl's socket and the stream below, and stops exactly at the end of
  * the answer that opens the tunnel.
  *
- * What the proxy says is read with the eyes of our own parser: a head as far as it goes, then the
- * body of an answer that opens nothing, until libcurl says something again.
+ * What the proxy says is read with the eyes of our own parser: a head, which libcurl gets when it is
+ * complete, then the body of an answer that opens nothing, until libcurl says something again.
  */
 #ifndef STILE_TRANSPORTS_CURL_PUMP_H
 #define STILE_TRANSPORTS_CURL_PUMP_H
@@ -20,6 +20,8 @@ struct pump {
     struct gate gate;
     int near;   /* our end of libcurl's connection; -1 = not there yet */
     bool ended; /* the proxy has closed, and libcurl knows */
+    char *head; /* of an answer, as far as it has come; room for HTTP_TOTAL_MAX and one more */
+    size_t head_size;
 };
 
 #define PUMP_INIT ((struct pump){.gate = GATE_CLOSED, .near = -1})

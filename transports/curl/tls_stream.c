@@ -72,17 +72,13 @@ static ssize_t tls_write(struct stream *stream, const void *data, size_t size)
 static int tls_shut_wr(struct stream *stream)
 {
     struct tls_stream *tls = tls_stream(stream);
-    struct curl_tlssessioninfo *info = NULL;
+    SSL *ssl = tls->transfer->ssl;
 
     if (tls->shut)
         return 0;
-    if (curl_easy_getinfo(tls->transfer->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info &&
-        info->backend == CURLSSLBACKEND_OPENSSL && info->internals) {
-        SSL *ssl = info->internals;
-        int done = SSL_shutdown(ssl);
-        if (done < 0 && SSL_get_error(ssl, done) == SSL_ERROR_WANT_WRITE)
-            return STREAM_AGAIN;
-    }
+    int done = ssl ? SSL_shutdown(ssl) : 0;
+    if (done < 0 && SSL_get_error(ssl, done) == SSL_ERROR_WANT_WRITE)
+        return STREAM_AGAIN;
     tls->shut = true;
     return 0;
 }

@@ -82,10 +82,15 @@ static size_t take_header(char *line, size_t one, size_t size, void *arg)
 {
     struct transfer *transfer = arg;
     struct http_reply *reply = &transfer->reply;
+    struct curl_tlssessioninfo *session = NULL;
 
     (void)one;
     if (!transfer->tls)
         return size;
+    /* Between two calls libcurl no longer knows. */
+    if (curl_easy_getinfo(transfer->easy, CURLINFO_TLS_SSL_PTR, &session) == CURLE_OK && session &&
+        session->backend == CURLSSLBACKEND_OPENSSL)
+        transfer->ssl = session->internals;
     if (reply->sink.done) {
         http_reply_release(reply);
         http_reply_init(reply);
@@ -228,6 +233,8 @@ static int set_tls(const struct transfer *transfer)
     if (curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, (long)verify) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, verify ? 2L : 0L) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_PROXY_KEYPASSWD, "") != CURLE_OK ||
+        (hop_setting(transfer->hop, "cafile") &&
+         curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL) != CURLE_OK) ||
         set_file(transfer, "cafile", CURLOPT_PROXY_CAINFO) == -1 ||
         set_file(transfer, "cert", CURLOPT_PROXY_SSLCERT) == -1)
         return -1;

@@ -45,6 +45,7 @@ struct transfer {
     struct pump pump;
     struct bridge *bridge;
     struct http_reply reply; /* the last answer of the proxy */
+    void *ssl;               /* OpenSSL's SSL of the connection, NULL where it isn't OpenSSL */
 };
 
 /* Makes a transfer with all options set, and dials nothing. `schemes` are bits of enum http_scheme,
