@@ -45,9 +45,7 @@ static int set_hops(const struct option_row *row, void *field, const char *value
 
     (void)row;
     if (*hops)
-        return err_set(err, ERR_USAGE,
-                       "-x is there twice; the hops of one route have commas "
-                       "between them");
+        return err_set(err, ERR_USAGE, "-x may be given once; put commas between hops");
     *hops = value;
     return 0;
 }

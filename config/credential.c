@@ -179,7 +179,7 @@ static int first_line(const struct file_text *file, const char *path, char **lin
         length--;
     if (length == 0)
         return err_set(err, ERR_AUTH, "%s: %s", path,
-                       file->size ? "the first line is empty" : "it is empty");
+                       file->size ? "the first line is empty" : "is empty");
     *line = strndup(file->text, length);
     return *line ? 1 : err_no_memory(err);
 }

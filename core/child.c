@@ -396,7 +396,7 @@ char *child_first_line(char *const *argv, struct ctx *ctx)
     char *end = answer.status == 0 ? NULL : child_status_text(answer.status);
     if (answer.status == 0)
         (void)err_set(ctx->err, ERR_AUTH, "%s: %s", argv[0],
-                      answer.line ? "its first line is empty" : "it wrote nothing");
+                      answer.line ? "the first line is empty" : "printed nothing");
     else
         (void)err_set(ctx->err, ERR_AUTH, "%s %s", argv[0], end ? end : "failed");
     free(end);

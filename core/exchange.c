@@ -22,7 +22,8 @@ static int exchange_wait(struct stream *stream, short want, struct ctx *ctx)
 
 static int exchange_broken(struct ctx *ctx)
 {
-    return err_set(ctx->err, ERR_REFUSED, "%s", strerror(errno));
+    return err_set(ctx->err, ERR_REFUSED, "%s",
+                   errno == EPIPE ? "the connection was closed" : strerror(errno));
 }
 
 static int exchange_ended(struct ctx *ctx)

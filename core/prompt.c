@@ -330,10 +330,10 @@ char *prompt_secret(const char *question, struct ctx *ctx)
     else if (allowed)
         answer = prompt_askpass(shown, ctx);
     else
-        (void)err_set(ctx->err, ERR_AUTH, "nobody can be asked: %s: %s; %s", TERMINAL,
-                      strerror(why),
-                      never ? "SSH_ASKPASS_REQUIRE is never"
-                            : "no askpass, for DISPLAY and WAYLAND_DISPLAY are not set");
+        (void)err_set(
+            ctx->err, ERR_AUTH, "nobody can be asked: no terminal (%s: %s) and no askpass (%s)",
+            TERMINAL, strerror(why),
+            never ? "SSH_ASKPASS_REQUIRE is never" : "neither DISPLAY nor WAYLAND_DISPLAY is set");
     free(shown);
     return answer;
 }

@@ -121,8 +121,8 @@ static char **exec_words(const struct hop *hop, const struct endpoint *to, struc
     }
     if (!is_plain_host(to->host)) {
         (void)err_set(err, ERR_USAGE,
-                      "exec: %s: a command is given no host with bytes other than ASCII letters, "
-                      "digits and -._:%%",
+                      "exec: %s: only ASCII letters, digits and -._:%% may be in a host for a "
+                      "command",
                       to->text);
         return NULL;
     }

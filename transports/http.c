@@ -60,14 +60,19 @@ int http_check(const struct hop *hop, struct err *err)
 
 /* --- failures --- */
 
+int http_fail_connect(const struct endpoint *to, struct ctx *ctx)
+{
+    return err_wrap(ctx->err, "%sCONNECT %s",
+                    ctx->err->code == ERR_TIME ? "waiting for the answer to " : "", to->text);
+}
+
 int http_no_scheme(const struct hop *hop, unsigned allowed, const char *challenges, struct err *err)
 {
     char *names = http_scheme_list(allowed);
 
     (void)hop;
-    (void)err_set(err, ERR_AUTH,
-                  "the proxy wants a login and offers %s; what may be used is %s (auth)",
-                  challenges ? challenges : "no way to do it", names ? names : "not that");
+    (void)err_set(err, ERR_AUTH, "the proxy wants a login and offers %s; auth allows %s only",
+                  challenges ? challenges : "no scheme", names ? names : "others");
     free(names);
     return -1;
 }
@@ -146,7 +151,7 @@ static int say_and_listen(struct tunnel *tunnel)
     http_reply_release(&tunnel->reply);
     http_reply_init(&tunnel->reply);
     if (done == -1 || exchange_feed(tunnel->stream, &tunnel->reply.sink, ctx) == -1)
-        return err_wrap(ctx->err, "waiting for the answer to CONNECT %s", tunnel->to->text);
+        return http_fail_connect(tunnel->to, ctx);
     if (tunnel->reply.fault && tunnel->reply.status_line)
         return err_set(ctx->err, ERR_REFUSED, "%s: %s", tunnel->reply.fault,
                        tunnel->reply.status_line);

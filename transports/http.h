@@ -19,6 +19,10 @@ int http_allowed(const struct hop *hop, unsigned *schemes, struct err *err);
 /* Are `header`, `auth` and the credentials right? For http and https. */
 int http_check(const struct hop *hop, struct err *err);
 
+/* Says what was under way when `ctx->err` was set: CONNECT, or waiting for the answer to it. Returns
+ * -1. */
+int http_fail_connect(const struct endpoint *to, struct ctx *ctx);
+
 /* What to say of a 407 that nothing can be done about. Each sets err (ERR_AUTH) and returns -1. */
 int http_no_scheme(const struct hop *hop, unsigned allowed, const char *challenges,
                    struct err *err);

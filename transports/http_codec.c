@@ -128,7 +128,7 @@ static bool has_control(const char *text)
 char *http_basic(const char *user, const char *password, struct err *err)
 {
     if (strchr(user, ':')) {
-        (void)err_set(err, ERR_AUTH, "Basic has no way to say a user with a colon");
+        (void)err_set(err, ERR_AUTH, "Basic cannot carry a user with a colon");
         return NULL;
     }
     if (has_control(user) || has_control(password)) {

@@ -84,8 +84,8 @@ static void explain(const char *name, struct err *err)
     const char *package = why ? missing_package(name, why) : NULL;
 
     if (package)
-        (void)err_set(err, ERR_MODULE, "the module %s needs the package %s: %s", name, package,
-                      why);
+        (void)err_set(err, ERR_MODULE, "the module %s needs a library (Debian: %s): %s", name,
+                      package, why);
     else
         (void)err_set(err, ERR_MODULE, "the module %s can't be loaded: %s", name,
                       why ? why : "it is no module");

@@ -34,7 +34,7 @@ const struct transport *registry_find(const char *scheme, const struct trace *tr
     if (!module_exists(scheme) || strcmp(scheme, "curl") == 0) {
         (void)err_set(err, ERR_USAGE,
                       "unknown scheme '%s'; there are socks5, socks5h, socks4, socks4a, http, "
-                      "https and exec",
+                      "https, exec, and modules",
                       scheme);
         return NULL;
     }

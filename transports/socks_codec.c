@@ -204,7 +204,7 @@ int socks4_parse_reply(const uint8_t reply[SOCKS4_REPLY_SIZE], struct err *err)
     case 0x5a:
         return 0;
     case 0x5b:
-        return err_set(err, ERR_REFUSED, "refused by the proxy, or the target did not answer it");
+        return err_set(err, ERR_REFUSED, "refused by the proxy, or it could not reach the target");
     case 0x5c:
         return err_set(err, ERR_AUTH, "the proxy can't ask this machine's identd who we are");
     case 0x5d:

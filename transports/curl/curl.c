@@ -41,22 +41,38 @@ static const struct complaint {
     {CURLE_PEER_FAILED_VERIFICATION, ERR_AUTH,
      "; cafile=FILE names the CA to trust, insecure=yes trusts anybody"},
     {CURLE_SSL_ISSUER_ERROR, ERR_AUTH, "; cafile=FILE names the CA to trust"},
-    {CURLE_SSL_CACERT_BADFILE, ERR_USAGE, " (cafile)"},
-    {CURLE_SSL_CERTPROBLEM, ERR_USAGE, " (cert, key)"},
-    {CURLE_SSL_CONNECT_ERROR, ERR_REFUSED, "; is it a proxy that speaks TLS?"},
+    {CURLE_SSL_CACERT_BADFILE, ERR_USAGE, "; is cafile a readable file of certificates?"},
+    {CURLE_SSL_CERTPROBLEM, ERR_USAGE, "; are cert and key readable PEM files?"},
+    {CURLE_SSL_CONNECT_ERROR, ERR_REFUSED, "; perhaps it is an http:// proxy"},
 };
+
+/* TLS 1.3 lets a proxy say only after the handshake that it misses a certificate, and by then it may
+ * have closed. */
+static bool wants_certificate(const struct transfer *transfer, const char *why)
+{
+    return transfer->tls_up && transfer->reply.status == 0 &&
+           (strstr(why, "certificate required") || !hop_setting(transfer->hop, "cert"));
+}
 
 static int complain(const struct transfer *transfer, CURLcode code)
 {
     const char *why = transfer->why[0] ? transfer->why : curl_easy_strerror(code);
     struct err *err = transfer->ctx->err;
 
+    /* What is wrong is the name, not who vouches for it. */
+    if (code == CURLE_PEER_FAILED_VERIFICATION && strstr(why, "subject name"))
+        return err_set(err, ERR_AUTH,
+                       "TLS: %s; the URL must have the name in the certificate, insecure=yes "
+                       "trusts anybody",
+                       why);
     for (size_t i = 0; i < sizeof(complaints) / sizeof(complaints[0]); i++)
         if (complaints[i].code == code)
             return err_set(err, complaints[i].err, "TLS: %s%s", why, complaints[i].hint);
-    /* TLS 1.3 lets the proxy say only after the handshake that it misses a certificate. */
-    if (transfer->tls && strstr(why, "certificate required"))
-        return err_set(err, ERR_AUTH, "TLS: %s; cert=FILE and key=FILE are what it wants", why);
+    if (wants_certificate(transfer, why))
+        return err_set(err, ERR_AUTH,
+                       "TLS: the proxy closed before any answer; perhaps it wants a certificate "
+                       "(cert=FILE, key=FILE): %s",
+                       why);
     return err_set(err, ERR_REFUSED, "%s", why);
 }
 
@@ -67,9 +83,11 @@ static int refuse_login(const struct login *login, const struct transfer *transf
     char *name = http_scheme_list(scheme);
 
     if (scheme == HTTP_NEGOTIATE && transfer->gss)
-        (void)err_set(login->ctx->err, ERR_AUTH,
-                      "Negotiate: %s; is there a ticket (klist)? The proxy offers %s",
-                      transfer->gss, reply->challenges);
+        (void)err_set(
+            login->ctx->err, ERR_AUTH,
+            "Negotiate: %s; is there a ticket (klist), and is this the proxy's real name? "
+            "The proxy offers %s",
+            transfer->gss, reply->challenges);
     else
         (void)http_turned_down(login->user, name && *name ? name : "this login", reply->challenges,
                                login->ctx->err);
@@ -160,6 +178,15 @@ static int explain(const struct transfer *transfer, CURLcode code)
     return complain(transfer, code);
 }
 
+static void trace_request(const struct login *login, const struct endpoint *to)
+{
+    char *schemes = login->tried ? http_scheme_list(login->tried) : NULL;
+
+    TRACE(login->ctx->trace, "curl", "CONNECT %s%s%s", to->text, schemes ? " with " : "",
+          schemes ? schemes : "");
+    free(schemes);
+}
+
 /* One transfer. The stream; or NULL, and *again when the login is to be tried once more. */
 static struct stream *attempt(struct login *login, const struct dialer *below,
                               const struct endpoint *to, bool *again)
@@ -174,6 +201,7 @@ static struct stream *attempt(struct login *login, const struct dialer *below,
         return NULL;
     }
     if (transfer_init(transfer, login->hop, below, to, ctx) == 0 && log_in(login, transfer) == 0) {
+        trace_request(login, to);
         CURLcode code = transfer_run(transfer);
         if (code == CURLE_OK)
             stream = harvest(&transfer);

@@ -11,6 +11,7 @@
 #include "config/path.h"
 #include "core/clock.h"
 #include "core/text.h"
+#include "transports/http.h"
 
 /* --- sockets for libcurl --- */
 
@@ -113,7 +114,7 @@ static size_t drop_body(char *data, size_t one, size_t size, void *arg)
 static int take_words(CURL *easy, curl_infotype type, char *text, size_t size, void *arg)
 {
     struct transfer *transfer = arg;
-    static const char gss[] = "gss_init_sec_context() failed: ";
+    static const char gss[] = "gss_init_sec_context() failed: ", up[] = "SSL connection using ";
 
     (void)easy;
     while (size > 0 && text[size - 1] == '\n')
@@ -121,9 +122,16 @@ static int take_words(CURL *easy, curl_infotype type, char *text, size_t size, v
     if (type != CURLINFO_TEXT || size == 0)
         return 0;
     TRACE_LEVEL(2, transfer->ctx->trace, "curl", "%.*s", (int)size, text);
+    /* It has no other way to say that TLS is up. */
+    if (size > strlen(up) && strncmp(text, up, strlen(up)) == 0)
+        transfer->tls_up = true;
     if (size > strlen(gss) && strncmp(text, gss, strlen(gss)) == 0) {
         free(transfer->gss);
-        transfer->gss = strndup(text + strlen(gss), size - strlen(gss));
+        text += strlen(gss);
+        size -= strlen(gss);
+        while (size > 0 && strchr(". ", text[size - 1]))
+            size--;
+        transfer->gss = strndup(text, size);
     }
     return 0;
 }
@@ -160,7 +168,7 @@ static int check_target(const struct endpoint *to, struct err *err)
 
     if (to->host && !to->host[strspn(to->host, chars)])
         return 0;
-    return err_set(err, ERR_USAGE, "%s: libcurl takes host names of letters, digits, - . _ only",
+    return err_set(err, ERR_USAGE, "%s: only ASCII letters, digits and -._ may be in the name here",
                    to->text);
 }
 
@@ -387,8 +395,7 @@ CURLcode transfer_run(struct transfer *transfer)
     (void)curl_multi_socket_action(transfer->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     while (running) {
         if (wait_and_pump(transfer, &curl) == -1) {
-            (void)err_wrap(transfer->ctx->err, "waiting for the answer to CONNECT %s",
-                           transfer->to->text);
+            (void)http_fail_connect(transfer->to, transfer->ctx);
             return CURLE_ABORTED_BY_CALLBACK;
         }
         tell_curl(transfer, &curl, &running);

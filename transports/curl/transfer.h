@@ -45,6 +45,7 @@ struct transfer {
     struct pump pump;
     struct bridge *bridge;
     struct http_reply reply; /* the last answer of the proxy */
+    bool tls_up;             /* its handshake is over */
     void *ssl;               /* OpenSSL's SSL of the connection, NULL where it isn't OpenSSL */
 };
 
