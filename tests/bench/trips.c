@@ -14,7 +14,7 @@
 #define PORT_HTTPS (PORT + GATES)
 #define PATIENCE_S 20
 #define TOLERANCE 0.05
-#define ROUNDS 15
+#define ROUNDS 11
 #define QUICK_ROUNDS 3
 #define PASSWORD "STILE_BENCH_PASSWORD"
 
