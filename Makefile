@@ -157,7 +157,7 @@ $(BUILD)/transports/dns.o: private ALL_CFLAGS += $(CARES_CFLAGS)
 $(BUILD)/transports/nss.o: private ALL_CFLAGS += -pthread
 $(BUILD)/transports/module.o: private ALL_CFLAGS += -pthread -DSTILE_LIBDIR='"$(LIBDIR)"'
 $(BUILD)/transports/module.o: $(BUILD)/libdir
-$(BUILD)/transports/exec.o: private ALL_CFLAGS += -pthread
+$(BUILD)/transports/label.o: private ALL_CFLAGS += -pthread
 $(CURL_OBJ): private ALL_CFLAGS := $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -pthread $(CURL_CFLAGS) \
 	$(if $(filter static,$(MODULES)),-DSTILE_MODULE=stile_module_curl)
 $(CMD_OBJ): private ALL_CFLAGS += -DSTILE_VERSION='"$(VERSION)"'
@@ -176,12 +176,12 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/core/clock.o
 
 NEED := sh tests/need.sh
 BUILD_NEEDS := gcc libc6-dev pkg-config libc-ares-dev libcurl4-openssl-dev libssl-dev
-DEMO_NEEDS := openssh-client openssh-server
+DEMO_NEEDS := openssh-client openssh-server tinyproxy
 TEST_NEEDS := $(DEMO_NEEDS) libcmocka-dev python3 python3-pytest python3-paramiko python3-fabric \
 	git rsync iproute2 dnsmasq-base netbase locales \
-	squid tinyproxy dante-server microsocks stunnel4 socat openssl netcat-openbsd krb5-kdc krb5-admin-server krb5-user
+	squid dante-server microsocks stunnel4 socat openssl netcat-openbsd ncat krb5-kdc krb5-admin-server krb5-user
 BENCH_NEEDS := $(DEMO_NEEDS) python3 iproute2 netcat-openbsd ncat socat connect-proxy corkscrew \
-	dante-server microsocks tinyproxy
+	dante-server microsocks
 
 demo:
 	@$(NEED) $(BUILD_NEEDS) $(DEMO_NEEDS)

@@ -111,7 +111,8 @@ static void print_help(void)
     options_help(rows, ROW_COUNT, stdout);
     (void)fputs(
         "\nA hop is scheme://[user@]host[:port][?name=value&...], where the scheme is one of\n"
-        "socks5, socks4, socks4a, http and https; or exec:command; or direct, alone.\n"
+        "socks5, socks5h, socks4, socks4a, http and https, and the host may be unix:/path;\n"
+        "or exec:command; or direct, alone. -o is for a route of one hop.\n"
         "A time is in seconds (30, 1.5) or has a unit (300ms, 90s, 2m, 1h).\n"
         "Exit status: 0 done, 1 stream broke, 2 usage, 3 no such name, 4 no connection,\n"
         "5 refused by a proxy, 6 authentication, 7 out of time, 8 module missing.\n"
@@ -169,6 +170,18 @@ static void leave_group(const struct trace *trace)
         TRACE_LEVEL(2, trace, "relay", "left the process group");
 }
 
+/* Why it broke: a command that has failed knows better than who could not write to it. -1. */
+static int relay_explain(struct stream *remote, const struct endpoint *target, struct err *err)
+{
+    struct err end = ERR_INIT;
+
+    if (stream_finish(remote, &end) == 0)
+        return err_wrap(err, "relay: %s", target->text);
+    err_release(err);
+    *err = end;
+    return -1;
+}
+
 /* 0, or -1 with err set. */
 static int relay(struct stream *remote, const struct endpoint *target, const struct trace *trace,
                  struct err *err)
@@ -187,7 +200,7 @@ static int relay(struct stream *remote, const struct endpoint *target, const str
         done = err_set_silent(err, ERR_STREAM);
         break;
     case RELAY_BROKEN:
-        done = err_wrap(err, "relay: %s", target->text);
+        done = relay_explain(remote, target, err);
         break;
     }
     stream_close(local);

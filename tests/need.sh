@@ -28,7 +28,11 @@ units_of()
     for package in "$@"; do
         case $package in
         openssh-server) printf 'ssh ssh.service ssh.socket ' ;;
-        dnsmasq | rsync) printf '%s %s.service ' "$package" "$package" ;;
+        dante-server) printf 'danted danted.service ' ;;
+        stunnel4) printf 'stunnel4 stunnel.target ' ;;
+        dnsmasq | rsync | squid | tinyproxy | krb5-kdc | krb5-admin-server)
+            printf '%s %s.service ' "$package" "$package"
+            ;;
         esac
     done
 }
@@ -48,16 +52,18 @@ deny_units()
     } >$POLICY && chmod 755 $POLICY
 }
 
-# A server that is there for throw-away use must not come up at the next boot either.
+# Servers that are there for throw-away use must not come up at the next boot either.
+# leave_off UNIT…: those with a suffix are systemd's, the others are scripts in /etc/init.d.
 leave_off()
 {
-    if command -v systemctl >/dev/null 2>&1; then
-        systemctl disable ssh.service ssh.socket >>"$log" 2>&1
-    else
-        update-rc.d ssh disable >>"$log" 2>&1
-    fi
-    $POLICY ssh start >/dev/null 2>&1
-    [ $? -eq 101 ] && say 'openssh-server is installed, but neither started nor enabled'
+    for unit in "$@"; do
+        case $unit in
+        *.*) command -v systemctl >/dev/null 2>&1 && systemctl disable "$unit" >>"$log" 2>&1 ;;
+        *) command -v systemctl >/dev/null 2>&1 || update-rc.d "$unit" disable >>"$log" 2>&1 ;;
+        esac
+    done
+    $POLICY "$1" start >/dev/null 2>&1
+    [ $? -eq 101 ] && say "what serves among them is installed, but neither started nor enabled"
 }
 
 apt()
@@ -99,7 +105,8 @@ install_locked()
         say "apt-get could not install: $*" >&2
         exit 1
     }
-    case " $* " in *' openssh-server '*) leave_off ;; esac
+    # shellcheck disable=SC2086 # a list of words
+    [ -z "$units" ] || leave_off $units
     exit 0
 }
 

@@ -2,13 +2,14 @@
 #include "transports/nss.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "core/os.h"
 
 enum pipe_end {
     PIPE_READ,
@@ -84,13 +85,11 @@ struct nss_lookup *nss_start(const char *host, int family)
     if (!lookup)
         return NULL;
     *lookup = (struct nss_lookup){.users = 2, .host = strdup(host), .family = family};
-    if (!lookup->host || pipe(lookup->pipe) == -1) {
+    if (!lookup->host || os_pipe(lookup->pipe) == -1) {
         free(lookup->host);
         free(lookup);
         return NULL;
     }
-    (void)fcntl(lookup->pipe[PIPE_READ], F_SETFD, FD_CLOEXEC);
-    (void)fcntl(lookup->pipe[PIPE_WRITE], F_SETFD, FD_CLOEXEC);
     (void)pthread_mutex_init(&lookup->lock, NULL);
 
     int error = nss_spawn(lookup);

@@ -172,12 +172,15 @@ static int check_target(const struct endpoint *to, struct err *err)
                    to->text);
 }
 
-/* libcurl must not look the proxy up: it is where the stream below leads. */
+/* libcurl must not look the proxy up: it is where the stream below leads. An IPv6 address it does
+ * not look up, and can't take here. */
 static char *proxy_address(const struct hop *hop)
 {
-    const char *host = hop->address.host ? hop->address.host : "localhost";
+    const char *host = hop->address.host;
     char digits[TEXT_DIGITS_MAX];
 
+    if (!host || strchr(host, ':'))
+        host = "localhost";
     return text_join(host, ":", text_digits(hop->address.port ? hop->address.port : 1, digits),
                      ":127.0.0.1", (char *)NULL);
 }
