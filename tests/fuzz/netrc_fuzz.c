@@ -59,7 +59,9 @@ static char *quoted(const char *word)
         const char *special = strchr(bytes, *word);
         if (special)
             *out++ = '\\';
-        *out++ = special ? letters[special - bytes] : *word;
+        *out++ = *word;
+        if (special)
+            out[-1] = letters[special - bytes];
     }
     *out++ = '"';
     *out = '\0';

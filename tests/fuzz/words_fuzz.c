@@ -57,14 +57,15 @@ static char *quote_word(char *out, const char *word, enum quoting quoting)
     if (mark)
         *out++ = mark;
     for (; *word; word++) {
-        if (mark == '\'' && *word == '\'') {
-            memcpy(out, "'\\''", 4);
-            out += 4;
-            continue;
-        }
-        if (!mark || (mark == '"' && (*word == '"' || *word == '\\')))
+        /* Only outside of them can a backslash save a single quote. */
+        bool leave = mark == '\'' && *word == '\'';
+        if (leave)
+            *out++ = mark;
+        if (leave || !mark || (mark == '"' && (*word == '"' || *word == '\\')))
             *out++ = '\\';
         *out++ = *word;
+        if (leave)
+            *out++ = mark;
     }
     if (mark)
         *out++ = mark;
@@ -94,16 +95,10 @@ static long expanded_length(const char *word, size_t host, size_t port)
     long length = 0;
 
     for (; *word; word++) {
-        if (*word != '%')
-            length++;
-        else if (*++word == 'h')
-            length += (long)host;
-        else if (*word == 'p')
-            length += (long)port;
-        else if (*word == '%')
-            length++;
-        else
+        int letter = *word == '%' ? *++word : '%';
+        if (!letter || !strchr("%hp", letter))
             return -1;
+        length += (long)(letter == 'h' ? host : letter == 'p' ? port : 1);
     }
     return length;
 }

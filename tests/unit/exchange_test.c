@@ -133,6 +133,8 @@ static int by_sink(struct stream *stream, size_t size, const uint8_t *wanted, st
     return result;
 }
 
+static const uint8_t nothing[8192];
+
 enum {
     BY_SIZE,
     BY_SINK,
@@ -305,7 +307,7 @@ static void called_off(void **state)
 
     fake_ctx_init(&fake, UNIT_WAIT_MS);
     fake_ctx_cancel(&fake);
-    assert_int_equal(row->way->receive(stream, 10, NULL, &fake.ctx), -1);
+    assert_int_equal(row->way->receive(stream, 10, nothing, &fake.ctx), -1);
     assert_err_silent(&fake.err);
     fd_close(&fake.ctx.cancel_fd);
     ends_close(stream, &ends);
@@ -437,7 +439,7 @@ static void bytes_before_a_failure_count(void **state)
         stream.give_error = errors[i % 3];
         assert_int_equal(ways[i / 3].receive(&stream.base, 10, stream.give, &fake.ctx), 0);
         assert_false(stream.saw_end);
-        assert_int_equal(ways[i / 3].receive(&stream.base, 1, NULL, &fake.ctx), -1);
+        assert_int_equal(ways[i / 3].receive(&stream.base, 1, nothing, &fake.ctx), -1);
         assert_err(&fake.err, ERR_REFUSED, strerror(errors[i % 3]));
         fake_stream_release(&stream);
     }
@@ -458,7 +460,7 @@ static void reset_by_the_peer(void **state)
         assert_int_equal(setsockopt(ends.source, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
         fd_close(&ends.source);
         ends.sink = -1;
-        assert_int_equal(ways[way].receive(stream, 1, NULL, &fake.ctx), -1);
+        assert_int_equal(ways[way].receive(stream, 1, nothing, &fake.ctx), -1);
         assert_err(&fake.err, ERR_REFUSED, NULL);
         stream_close(stream);
     }

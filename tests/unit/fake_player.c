@@ -5,12 +5,23 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/unit/fake_unit.h"
+
+struct player {
+    struct player_step steps[PLAYER_STEPS_MAX];
+    int listener; /* -1 = there is a connection already */
+    int fd;
+    pthread_t thread;
+    char broken[300]; /* the first thing that was not as in the script; "" = none */
+};
 
 /* cmocka's assertions jump, which no other thread may do: everything here notes and goes on. */
 
@@ -153,7 +164,7 @@ static void *play(void *arg)
     }
     (void)setsockopt(player->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     for (size_t i = 0;; i++) {
-        const struct player_step *step = i < PLAYER_STEPS_MAX ? &player->script->steps[i] : &over;
+        const struct player_step *step = i < PLAYER_STEPS_MAX ? &player->steps[i] : &over;
         if (!players[step->what](player, step))
             break;
     }
@@ -161,31 +172,46 @@ static void *play(void *arg)
     return NULL;
 }
 
-static void start(struct player *player)
+static struct player *start(int listener, int fd, const struct player_script *script)
 {
-    player->broken[0] = '\0';
-    assert_int_equal(pthread_create(&player->thread, NULL, play, player), 0);
-}
+    struct player *player = calloc(1, sizeof(*player));
 
-void player_start(struct player *player, int fd, const struct player_script *script)
-{
-    player->script = script;
-    player->listener = -1;
-    player->fd = fd;
-    start(player);
-}
-
-void player_start_listening(struct player *player, int listener, const struct player_script *script)
-{
-    player->script = script;
+    assert_non_null(player);
     player->listener = listener;
-    player->fd = -1;
-    start(player);
+    player->fd = fd;
+    for (size_t i = 0; i < PLAYER_STEPS_MAX; i++) {
+        struct player_step *step = &player->steps[i];
+        *step = script->steps[i];
+        step->data = NULL;
+        if (step->size == 0)
+            continue;
+        void *copy = malloc(step->size);
+        assert_non_null(copy);
+        step->data = memcpy(copy, script->steps[i].data, step->size);
+    }
+    assert_int_equal(pthread_create(&player->thread, NULL, play, player), 0);
+    return player;
+}
+
+struct player *player_start(int fd, const struct player_script *script)
+{
+    return start(-1, fd, script);
+}
+
+struct player *player_start_listening(int listener, const struct player_script *script)
+{
+    return start(listener, -1, script);
 }
 
 void player_finish(struct player *player)
 {
+    char broken[sizeof(player->broken)];
+
     assert_int_equal(pthread_join(player->thread, NULL), 0);
-    if (player->broken[0])
-        unit_fail("the far end: %s", player->broken);
+    memcpy(broken, player->broken, sizeof(broken));
+    for (size_t i = 0; i < PLAYER_STEPS_MAX; i++)
+        free((void *)(uintptr_t)player->steps[i].data);
+    free(player);
+    if (broken[0])
+        unit_fail("the far end: %s", broken);
 }

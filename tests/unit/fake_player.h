@@ -6,8 +6,6 @@
 #ifndef STILE_TESTS_UNIT_FAKE_PLAYER_H
 #define STILE_TESTS_UNIT_FAKE_PLAYER_H
 
-#include <pthread.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #define PLAYER_STEPS_MAX 24
@@ -56,22 +54,16 @@ struct player_script {
     struct player_step steps[PLAYER_STEPS_MAX];
 };
 
-struct player {
-    const struct player_script *script;
-    int listener; /* -1 = there is a connection already */
-    int fd;
-    pthread_t thread;
-    char broken[300]; /* the first thing that was not as in the script; "" = none */
-};
+struct player;
 
-/* Plays on `fd`, which it closes in the end. The script must outlive it. */
-void player_start(struct player *player, int fd, const struct player_script *script);
+/* Plays a copy of the script on `fd`, which it closes in the end. What a test leaves behind that
+ * fails is only memory, and a thread that ends by itself. */
+struct player *player_start(int fd, const struct player_script *script);
 
 /* Accepts one connection first. The listener stays the caller's. */
-void player_start_listening(struct player *player, int listener,
-                            const struct player_script *script);
+struct player *player_start_listening(int listener, const struct player_script *script);
 
-/* Waits for its end, and fails the test unless everything was as in the script. */
+/* Waits for its end, frees it, and fails the test unless everything was as in the script. */
 void player_finish(struct player *player);
 
 #endif

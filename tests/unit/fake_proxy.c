@@ -32,7 +32,7 @@ static struct stream *proxy_dial(const struct hop *hop, const struct dialer *bel
     }
     (proxy->below->tcp ? fd_tcp_pair : fd_socketpair)(ends);
     (void)snprintf(proxy->dialed[proxy->dials], sizeof(proxy->dialed[0]), "%s", to->text);
-    player_start(&proxy->players[proxy->dials], ends[1], &proxy->scripts[proxy->dials]);
+    proxy->players[proxy->dials] = player_start(ends[1], &proxy->scripts[proxy->dials]);
     proxy->dials++;
     proxy->last = stream_fd_new(ends[0], ends[0]);
     assert_non_null(proxy->last);
@@ -147,7 +147,7 @@ static void check_trace(struct fake_proxy *proxy, const char *hidden)
 void fake_proxy_finish(struct fake_proxy *proxy, const char *hidden)
 {
     for (size_t i = 0; i < proxy->dials; i++)
-        player_finish(&proxy->players[i]);
+        player_finish(proxy->players[i]);
     assert_int_equal(proxy->dials, proxy->script_count);
     err_release(&proxy->fake.err);
     check_trace(proxy, hidden);

@@ -46,7 +46,7 @@ struct fake_proxy {
 
     size_t dials;
     char dialed[PROXY_SCRIPTS_MAX][300]; /* where to */
-    struct player players[PROXY_SCRIPTS_MAX];
+    struct player *players[PROXY_SCRIPTS_MAX];
     struct stream *last; /* the stream of the last dial */
 };
 

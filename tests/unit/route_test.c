@@ -274,11 +274,10 @@ static void chain(void **state)
 {
     const struct chain_row *row = *state;
     struct net net;
-    struct player player;
     char got[6];
 
     net_open(&net, UNIT_WAIT_MS);
-    player_start_listening(&player, net.listener, &row->script);
+    struct player *player = player_start_listening(net.listener, &row->script);
     struct stream *stream = net_dial(&net, row->name, "db:22");
     if (!stream)
         unit_fail("%s", err_text(&net.fake.err));
@@ -288,7 +287,7 @@ static void chain(void **state)
     assert_memory_equal(got, "banner", sizeof(got));
     stream_close(stream);
     assert_false(fd_is_open(fd));
-    player_finish(&player);
+    player_finish(player);
     net_close(&net);
 }
 
@@ -297,19 +296,18 @@ static void no_hops_is_the_ground(void **state)
     (void)state;
     static const struct player_script script = {{PUTS("banner")}};
     struct net net;
-    struct player player;
     char text[FD_PATH_MAX + 10];
     char got[6];
 
     net_open(&net, UNIT_WAIT_MS);
     (void)snprintf(text, sizeof(text), "unix:%s", net.path);
-    player_start_listening(&player, net.listener, &script);
+    struct player *player = player_start_listening(net.listener, &script);
     struct stream *stream = net_dial(&net, "direct", text);
     assert_non_null(stream);
     fd_get(stream_socket(stream), got, sizeof(got));
     assert_memory_equal(got, "banner", sizeof(got));
     stream_close(stream);
-    player_finish(&player);
+    player_finish(player);
     net_close(&net);
 }
 
@@ -374,14 +372,13 @@ static void fails(void **state)
 {
     const struct fail_row *row = *state;
     struct net net;
-    struct player player;
 
     net_open(&net, UNIT_WAIT_MS);
-    player_start_listening(&player, net.listener, &row->script);
+    struct player *player = player_start_listening(net.listener, &row->script);
     assert_null(net_dial(&net, row->name, "db:22"));
     assert_int_equal(net.fake.err.code, row->code);
     is_about(&net, err_text(&net.fake.err), row->message);
-    player_finish(&player);
+    player_finish(player);
     net_close(&net);
 }
 
@@ -442,13 +439,12 @@ static void silence_is_blamed_on_the_right_one(void **state)
 
     for (size_t i = 0; i < 3; i++) {
         struct net net;
-        struct player player;
         net_open(&net, 150);
-        player_start_listening(&player, net.listener, &scripts[i]);
+        struct player *player = player_start_listening(net.listener, &scripts[i]);
         assert_null(net_dial(&net, "socks5://unix:%s,http://b,socks4a://c", "db:22"));
         is_about(&net, err_text(&net.fake.err), messages[i]);
         assert_err(&net.fake.err, ERR_TIME, "no answer within");
-        player_finish(&player);
+        player_finish(player);
         net_close(&net);
     }
 }
@@ -459,15 +455,14 @@ static void called_off(void **state)
     (void)state;
     static const struct player_script script = {{GETS_ALL}};
     struct net net;
-    struct player player;
 
     net_open(&net, UNIT_WAIT_MS);
     fake_ctx_cancel(&net.fake);
-    player_start_listening(&player, net.listener, &script);
+    struct player *player = player_start_listening(net.listener, &script);
     assert_null(net_dial(&net, "socks5://unix:%s,http://b", "db:22"));
     assert_err_silent(&net.fake.err);
     fd_close(&net.fake.ctx.cancel_fd);
-    player_finish(&player);
+    player_finish(player);
     net_close(&net);
 }
 

@@ -222,7 +222,7 @@ static const struct bad_row {
      "db:22",
      {{{GETS("\5\2\0\2"), PUTS("\5\377")}}},
      ERR_AUTH,
-     "password"},
+     "login"},
     {"a login is wanted, and was not offered",
      "socks5://gw",
      "db:22",
