@@ -14,7 +14,7 @@
 ## BUILD=dir         where objects go (default: build, and a name of its own for each variant)
 ## SAN=address,undefined   with sanitizers
 ## PORTABLE=1        POSIX only: no splice, no TCP_QUICKACK
-## MODULES=static    the curl module linked in instead of loaded; the default with SAN and PORTABLE
+## MODULES=static    modules linked in instead of loaded; the default with SAN and PORTABLE
 ## T=pattern         make test: only the tests whose name matches
 ## V=1               show the commands
 -include config.mak
@@ -89,7 +89,6 @@ OTHER_OS := $(filter-out core/os_$(OS).c,$(wildcard core/os_*.c))
 OTHER_MODULES := $(filter-out transports/module_$(MODULES).c,transports/module_shared.c transports/module_static.c)
 
 LIB_SRC := $(filter-out $(OTHER_OS) $(OTHER_MODULES),$(wildcard core/*.c config/*.c transports/*.c))
-CURL_SRC := $(wildcard transports/curl/*.c)
 CMD_SRC := $(wildcard cmd/*.c)
 UNIT_SRC := $(wildcard tests/unit/*_test.c)
 UNIT_HELP_SRC := $(wildcard tests/unit/fake_*.c)
@@ -106,18 +105,27 @@ PUBLIC_HEADERS := transports/transport.h config/credential.h config/hop.h core/c
 SYMBOLS := transports/public.syms
 
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
-CURL_OBJ := $(CURL_SRC:%.c=$(BUILD)/%.o)
-ifeq ($(MODULES),static)
-MODULE_OBJ := $(CURL_OBJ)
-MODULE_LIBS = $(CURL_LIBS)
+# Modules: a folder each, and the libraries that they are for.
+MODULE_NAMES := curl dns
+MODULE_CFLAGS_curl = $(CURL_CFLAGS)
+MODULE_LIBS_curl = $(CURL_LIBS)
+MODULE_CFLAGS_dns = $(CARES_CFLAGS)
+MODULE_LIBS_dns = $(CARES_LIBS)
+module_obj = $(patsubst %.c,$(BUILD)/%.o,$(wildcard transports/$(1)/*.c))
+MODULE_OBJ := $(foreach name,$(MODULE_NAMES),$(call module_obj,$(name)))
+MODULE_LIBS = $(foreach name,$(MODULE_NAMES),$(MODULE_LIBS_$(name)))
+ifeq ($(MODULES),shared)
+MODULE_BIN := $(MODULE_NAMES:%=$(BUILD)/transports/%.so)
 else
-MODULE_BIN := $(BUILD)/transports/curl.so
+LINKED_OBJ := $(MODULE_OBJ)
+LINKED_LIBS = $(MODULE_LIBS)
 endif
 CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/%.o)
 UNIT_HELP_OBJ := $(UNIT_HELP_SRC:%.c=$(BUILD)/%.o)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 # All that a test can link: everything but the commands themselves.
-UNIT_OBJ := $(UNIT_HELP_OBJ) $(LIB_OBJ) $(MODULE_OBJ) $(BUILD)/cmd/options.o
+UNIT_OBJ := $(UNIT_HELP_OBJ) $(filter-out %/module_shared.o %/module_static.o,$(LIB_OBJ)) \
+	$(BUILD)/transports/module_static.o $(MODULE_OBJ) $(BUILD)/cmd/options.o
 BENCH_BIN := $(BENCH_SRC:%.c=$(BUILD)/%)
 
 # --- build -------------------------------------------------------------------------------------
@@ -129,14 +137,20 @@ BENCH_BIN := $(BENCH_SRC:%.c=$(BUILD)/%)
 
 all: $(BUILD)/stile $(MODULE_BIN)
 
-$(BUILD)/stile: $(CMD_OBJ) $(LIB_OBJ) $(MODULE_OBJ) $(SYMBOLS)
+$(BUILD)/stile: $(CMD_OBJ) $(LIB_OBJ) $(LINKED_OBJ) $(SYMBOLS)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--dynamic-list=$(SYMBOLS) -o $@ $(filter %.o,$^) \
-		$(CARES_LIBS) $(MODULE_LIBS) -pthread -ldl
+		$(LINKED_LIBS) -pthread -ldl
 
-# What it takes from the executable is not there when it is linked; the test that loads it finds what is missing.
-$(BUILD)/transports/curl.so: $(CURL_OBJ)
-	$(call say,LD,$@)$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -shared $(filter-out -pie,$(ALL_LDFLAGS)) \
-		-o $@ $^ $(CURL_LIBS) -pthread
+# Linked into the executable, a module's descriptor has a name of its own; as a file, that of all modules. What it
+# takes from the executable is not there when it is linked: the tests that load it find what is missing.
+define module_rules
+$(BUILD)/transports/$(1).so: $$(call module_obj,$(1))
+	$$(call say,LD,$$@)$$(CC) $$(filter-out -fPIE,$$(ALL_CFLAGS)) -shared $$(filter-out -pie,$$(ALL_LDFLAGS)) \
+		-Wl,--defsym=stile_module=stile_module_$(1) -o $$@ $$^ $$(MODULE_LIBS_$(1)) -pthread
+$$(call module_obj,$(1)): private ALL_CFLAGS := $$(filter-out -fPIE,$$(ALL_CFLAGS)) -fPIC -pthread \
+	-DSTILE_MODULE=stile_module_$(1) $$(MODULE_CFLAGS_$(1))
+endef
+$(foreach name,$(MODULE_NAMES),$(eval $(call module_rules,$(name))))
 
 # Objects depend on the flags that they were made with, so a change of CFLAGS rebuilds.
 $(BUILD)/flags: STAMP = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)
@@ -153,20 +167,17 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Private, or the stamp of the flags would have them, too, whenever such an object is what make was asked for.
-$(BUILD)/transports/dns.o: private ALL_CFLAGS += $(CARES_CFLAGS)
 $(BUILD)/transports/nss.o: private ALL_CFLAGS += -pthread
 $(BUILD)/transports/module.o: private ALL_CFLAGS += -pthread -DSTILE_LIBDIR='"$(LIBDIR)"'
 $(BUILD)/transports/module.o: $(BUILD)/libdir
 $(BUILD)/transports/label.o: private ALL_CFLAGS += -pthread
-$(CURL_OBJ): private ALL_CFLAGS := $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -pthread $(CURL_CFLAGS) \
-	$(if $(filter static,$(MODULES)),-DSTILE_MODULE=stile_module_curl)
 $(CMD_OBJ): private ALL_CFLAGS += -DSTILE_VERSION='"$(VERSION)"'
 $(CMD_OBJ): $(BUILD)/version
 
--include $(LIB_OBJ:.o=.d) $(CURL_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_HELP_OBJ:.o=.d) $(UNIT_BIN:=.d) $(BENCH_BIN:=.d)
+-include $(LIB_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(BUILD)/transports/module_static.d $(CMD_OBJ:.o=.d) $(UNIT_HELP_OBJ:.o=.d) $(UNIT_BIN:=.d) $(BENCH_BIN:=.d)
 
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(UNIT_OBJ)
-	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(CARES_LIBS) \
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) \
 		$(MODULE_LIBS) -pthread -ldl
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/core/clock.o
@@ -241,6 +252,6 @@ uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/stile' '$(DESTDIR)$(LIBDIR)/pkgconfig/stile.pc'
 	for page in $(notdir $(MAN1)); do rm -f "$(DESTDIR)$(MANDIR)/man1/$$page"; done
 	for header in $(PUBLIC_HEADERS); do rm -f "$(DESTDIR)$(INCLUDEDIR)/$$header"; done
-	rm -f '$(DESTDIR)$(MODULEDIR)/curl.so'
+	rm -f $(MODULE_NAMES:%='$(DESTDIR)$(MODULEDIR)/%.so')
 	-rmdir '$(DESTDIR)$(MODULEDIR)' '$(DESTDIR)$(LIBDIR)/stile'
 	-cd '$(DESTDIR)$(INCLUDEDIR)' && rmdir core config transports && cd .. && rmdir '$(notdir $(INCLUDEDIR))'

@@ -98,16 +98,19 @@ int exchange_feed(struct stream *stream, struct exchange_sink *sink, struct ctx 
     char data[LOOK_BYTES];
 
     while (!sink->done) {
-        /* What the sink wants of it is then taken in one call; else byte by byte. */
         ssize_t seen = exchange_peek(stream, data, sizeof(data));
-        size_t wanted = seen > 0 ? sink->take(sink, data, (size_t)seen) : 1;
-        if (wanted > 0) {
-            ssize_t got = exchange_some(stream, data, wanted, ctx);
-            if (got == -1)
+        if (seen > 0) {
+            /* What the sink wants of it is then taken in one call. */
+            size_t wanted = sink->take(sink, data, (size_t)seen);
+            if (exchange_receive(stream, data, wanted, ctx) == -1)
                 return -1;
-            if (seen <= 0 && got > 0)
-                (void)sink->take(sink, data, 1);
+            continue;
         }
+        ssize_t got = exchange_some(stream, data, 1, ctx);
+        if (got == -1)
+            return -1;
+        if (got > 0)
+            (void)sink->take(sink, data, 1);
     }
     return 0;
 }

@@ -14,30 +14,38 @@
 
 struct dns;
 
-/* Answers from the hosts file, before it returns. */
-void dns_ask_hosts(const struct question *question);
-
-/* Asks the name servers. `question` must outlive the dns. Never NULL but for lack of memory;
- * that DNS can't be asked shows as a failure that is there at once. */
-struct dns *dns_new(const struct question *question);
-
-/* Is the query for this family under way? */
-bool dns_pending(const struct dns *dns, enum family family);
-
-/* Why there was no answer, in words; NULL while nothing went wrong. */
-const char *dns_why(const struct dns *dns);
-
-/* c-ares's sockets: most descriptors that dns_poll fills in. */
+/* c-ares's sockets: most descriptors that `poll` fills in. */
 #define DNS_FDS 16
 
-/* What to poll for, and lowers *until_ns to when dns_step must be called at the latest. Returns
- * the number of pollfds. */
-nfds_t dns_poll(struct dns *dns, struct pollfd fds[DNS_FDS], int64_t *until_ns);
+/*
+ * What the dns module offers. A module, because mapping and relocating c-ares costs as much as
+ * connecting on a fast network, and an address needs none of it. Without it, getaddrinfo is asked alone.
+ */
+struct dns_module {
+    unsigned abi; /* TRANSPORT_ABI */
 
-/* Goes on with what dns_poll's descriptors (revents filled in) or the clock brought. */
-void dns_step(struct dns *dns, const struct pollfd *fds, nfds_t count);
+    /* Answers from the hosts file, before it returns. */
+    void (*ask_hosts)(const struct question *question);
 
-/* Calls off what is under way and frees; NULL is allowed. */
-void dns_free(struct dns *dns);
+    /* Asks the name servers. `question` must outlive the dns. Never NULL but for lack of memory;
+     * that DNS can't be asked shows as a failure that is there at once. */
+    struct dns *(*new)(const struct question *question);
+
+    /* Is the query for this family under way? */
+    bool (*pending)(const struct dns *dns, enum family family);
+
+    /* Why there was no answer, in words; NULL while nothing went wrong. */
+    const char *(*why)(const struct dns *dns);
+
+    /* What to poll for, and lowers *until_ns to when `step` must be called at the latest. Returns
+     * the number of pollfds. */
+    nfds_t (*poll)(struct dns *dns, struct pollfd fds[DNS_FDS], int64_t *until_ns);
+
+    /* Goes on with what poll's descriptors (revents filled in) or the clock brought. */
+    void (*step)(struct dns *dns, const struct pollfd *fds, nfds_t count);
+
+    /* Calls off what is under way and frees; NULL is allowed. */
+    void (*free)(struct dns *dns);
+};
 
 #endif

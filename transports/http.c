@@ -22,6 +22,7 @@ struct tunnel {
     struct ctx *ctx;
     unsigned allowed;
     struct stream *stream; /* NULL: to be dialed */
+    bool used;             /* it has carried a request before */
     const char *user;
     char *authorization; /* what goes along with the next request, or NULL */
     struct http_reply reply;
@@ -102,6 +103,7 @@ static void hang_up(struct tunnel *tunnel)
 {
     stream_close(tunnel->stream);
     tunnel->stream = NULL;
+    tunnel->used = false;
 }
 
 static int prepare_basic(struct tunnel *tunnel)
@@ -118,22 +120,37 @@ static int prepare_basic(struct tunnel *tunnel)
     return tunnel->authorization ? 0 : -1;
 }
 
-/* Reads what follows the head of a 407, so that the connection can be used again. */
-static bool skip_body(struct tunnel *tunnel)
+/* The connection is of no more use, which is no failure: the next one may be. 0; or -1 when it is
+ * the deadline or the cancellation that ended it. */
+static int try_another(struct tunnel *tunnel)
+{
+    struct err *err = tunnel->ctx->err;
+
+    hang_up(tunnel);
+    if (err->code != ERR_NONE && err->code != ERR_REFUSED)
+        return -1;
+    err_release(err);
+    return 0;
+}
+
+/* Reads what follows the head of a 407, so that the connection can be used again; hangs up where
+ * that can't be done. 0, or -1 with ctx->err set. */
+static int skip_body(struct tunnel *tunnel)
 {
     const struct http_reply *reply = &tunnel->reply;
     char body[1024];
 
     if (!reply->keep_alive || reply->chunked || reply->body_bytes < 0 ||
         reply->body_bytes > HTTP_BODY_MAX)
-        return false;
+        return try_another(tunnel);
     for (size_t left = (size_t)reply->body_bytes; left > 0;) {
         size_t size = left < sizeof(body) ? left : sizeof(body);
         if (exchange_receive(tunnel->stream, body, size, tunnel->ctx) == -1)
-            return false;
+            return try_another(tunnel);
         left -= size;
     }
-    return true;
+    tunnel->used = true;
+    return 0;
 }
 
 static int say_and_listen(struct tunnel *tunnel)
@@ -186,9 +203,8 @@ static enum outcome authenticate(struct tunnel *tunnel)
         (void)http_turned_down(tunnel->user, "Basic", reply->challenges, err);
         return TUNNEL_FAILED;
     }
-    if (!skip_body(tunnel))
-        hang_up(tunnel);
-    err_release(err); /* of a body that was cut short: the next connection tells */
+    if (skip_body(tunnel) == -1)
+        return TUNNEL_FAILED;
     return prepare_basic(tunnel) == -1 ? TUNNEL_FAILED : TUNNEL_AGAIN;
 }
 
@@ -198,8 +214,13 @@ static enum outcome step(struct tunnel *tunnel)
 
     if (!tunnel->stream)
         tunnel->stream = dialer_dial(tunnel->below, &tunnel->hop->address, ctx);
-    if (!tunnel->stream || say_and_listen(tunnel) == -1)
+    if (!tunnel->stream)
         return TUNNEL_FAILED;
+    if (say_and_listen(tunnel) == -1) {
+        /* It had promised to keep the connection, and has closed it without a word. */
+        bool left = tunnel->used && tunnel->reply.total == 0;
+        return left && try_another(tunnel) == 0 ? TUNNEL_AGAIN : TUNNEL_FAILED;
+    }
     if (tunnel->reply.status / 100 == 2)
         return TUNNEL_UP;
     if (tunnel->reply.status == 407)
@@ -231,6 +252,7 @@ static struct stream *http_dial(const struct hop *hop, const struct dialer *belo
     tunnel.to = to;
     tunnel.ctx = ctx;
     tunnel.stream = NULL;
+    tunnel.used = false;
     tunnel.user = NULL;
     tunnel.authorization = NULL;
     http_reply_init(&tunnel.reply);

@@ -93,8 +93,13 @@ static void heed_transfer_encoding(struct http_reply *reply, const char *value)
     reply->body_bytes = -1;
 }
 
+/* For a person to read, who needs no more of them. */
+#define CHALLENGES_MAX 100
+
 static void add_challenge(struct http_reply *reply, const char *name, size_t length)
 {
+    if ((reply->challenges ? strlen(reply->challenges) : 0) + length > CHALLENGES_MAX)
+        return;
     char *word = strndup(name, length);
     char *longer = word ? text_join(reply->challenges ? reply->challenges : "",
                                     reply->challenges ? ", " : "", word, (char *)NULL)

@@ -21,6 +21,7 @@ static const struct requirement {
     const char *package;
 } requirements[] = {
     {"curl", "libcurl4"},
+    {"dns", "libc-ares2"},
 };
 
 /* --- files --- */
@@ -91,26 +92,24 @@ static void explain(const char *name, struct err *err)
                       why ? why : "it is no module");
 }
 
-static const struct transport_module *module_open(const char *name, const char *path,
-                                                  struct err *err)
+static const void *module_open(const char *name, const char *path, struct err *err)
 {
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    const struct transport_module *module = handle ? dlsym(handle, NAME_OF(STILE_MODULE)) : NULL;
+    const unsigned *abi = handle ? dlsym(handle, NAME_OF(STILE_MODULE)) : NULL;
 
-    if (!module)
+    if (!abi)
         explain(name, err);
-    else if (module->abi != TRANSPORT_ABI)
+    else if (*abi != TRANSPORT_ABI)
         (void)err_set(err, ERR_MODULE, "%s is made for another stile: its ABI is %u, mine is %d",
-                      path, module->abi, TRANSPORT_ABI);
+                      path, *abi, TRANSPORT_ABI);
     else
-        return module;
+        return abi;
     return NULL;
 }
 
-const struct transport_module *module_load(const char *name, const struct trace *trace,
-                                           struct err *err)
+const void *module_load(const char *name, const struct trace *trace, struct err *err)
 {
-    const struct transport_module *module = module_builtin(name);
+    const void *module = module_builtin(name);
 
     if (module)
         return module;
@@ -134,7 +133,7 @@ struct module_loading {
     bool threaded;
     const char *name;
     const struct trace *trace;
-    const struct transport_module *module;
+    const void *module;
     struct err err;
 };
 
@@ -164,8 +163,7 @@ struct module_loading *module_loading_start(const char *name, const struct trace
     return loading;
 }
 
-const struct transport_module *module_loading_finish(struct module_loading *loading,
-                                                     struct err *err)
+const void *module_loading_finish(struct module_loading *loading, struct err *err)
 {
     if (!loading) {
         (void)err_no_memory(err);
@@ -176,7 +174,7 @@ const struct transport_module *module_loading_finish(struct module_loading *load
     else
         (void)load(loading);
 
-    const struct transport_module *module = loading->module;
+    const void *module = loading->module;
     if (!module)
         (void)err_set(err, loading->err.code, "%s", err_text(&loading->err));
     err_release(&loading->err);

@@ -11,12 +11,11 @@
 #include "transports/transport.h"
 
 /*
- * Loads a module; one that is there already is found again. Blocks as long as dlopen(3) does. NULL
- * with err set (ERR_MODULE): "curl: needs the library libcurl (Debian: libcurl4): …", not found,
+ * Loads a module; one that is there already is found again. Blocks as long as dlopen(3) does. Its
+ * descriptor, of the type that modules of this name have; NULL with err set (ERR_MODULE): "curl: needs the library libcurl (Debian: libcurl4): …", not found,
  * another ABI. Modules stay loaded.
  */
-const struct transport_module *module_load(const char *name, const struct trace *trace,
-                                           struct err *err);
+const void *module_load(const char *name, const struct trace *trace, struct err *err);
 
 /* Is there a module of this name? No name that could leave the folder has one. */
 bool module_exists(const char *name);
@@ -28,7 +27,6 @@ struct module_loading;
 struct module_loading *module_loading_start(const char *name, const struct trace *trace);
 
 /* Waits for the end of it, and frees. Returns as module_load. */
-const struct transport_module *module_loading_finish(struct module_loading *loading,
-                                                     struct err *err);
+const void *module_loading_finish(struct module_loading *loading, struct err *err);
 
 #endif

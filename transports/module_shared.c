@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-const struct transport_module *module_builtin(const char *name)
+const void *module_builtin(const char *name)
 {
     (void)name;
     return NULL;

@@ -5,9 +5,24 @@
 #include <stddef.h>
 #include <string.h>
 
-extern const struct transport_module stile_module_curl;
+#include "transports/dns.h"
+#include "transports/transport.h"
 
-const struct transport_module *module_builtin(const char *name)
+extern const struct transport_module stile_module_curl;
+extern const struct dns_module stile_module_dns;
+
+static const struct builtin {
+    const char *name;
+    const void *module;
+} builtins[] = {
+    {"curl", &stile_module_curl},
+    {"dns", &stile_module_dns},
+};
+
+const void *module_builtin(const char *name)
 {
-    return strcmp(name, "curl") == 0 ? &stile_module_curl : NULL;
+    for (size_t i = 0; i < sizeof(builtins) / sizeof(builtins[0]); i++)
+        if (strcmp(builtins[i].name, name) == 0)
+            return builtins[i].module;
+    return NULL;
 }

@@ -23,6 +23,12 @@ static bool serves(const struct transport *transport, const char *scheme)
     return false;
 }
 
+/* Modules that are no transports: those who need them know when. */
+static bool is_internal(const char *name)
+{
+    return strcmp(name, "curl") == 0 || strcmp(name, "dns") == 0;
+}
+
 const struct transport *registry_find(const char *scheme, const struct trace *trace,
                                       struct err *err)
 {
@@ -30,8 +36,7 @@ const struct transport *registry_find(const char *scheme, const struct trace *tr
         if (serves(builtin[i], scheme))
             return builtin[i];
 
-    /* The curl module is not for routes: http and https know when they need it. */
-    if (!module_exists(scheme) || strcmp(scheme, "curl") == 0) {
+    if (!module_exists(scheme) || is_internal(scheme)) {
         (void)err_set(err, ERR_USAGE,
                       "unknown scheme '%s'; there are socks5, socks5h, socks4, socks4a, http, "
                       "https, exec, and modules",

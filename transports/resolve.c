@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "transports/dns.h"
+#include "transports/module.h"
 #include "transports/nss.h"
 
 _Static_assert(RESOLVE_FDS == DNS_FDS + 1, "DNS and the pipe of the thread");
@@ -20,7 +21,8 @@ struct resolve {
     struct question question;
     bool finished;
 
-    struct dns *dns; /* NULL when DNS is not asked */
+    const struct dns_module *module; /* NULL when there is none */
+    struct dns *dns;                 /* NULL when DNS is not asked */
     int64_t patience_ns;
 
     struct nss_lookup *nss; /* NULL when the system is not being asked */
@@ -94,7 +96,7 @@ static void resolve_take_system(struct resolve *resolve)
 
 static bool resolve_dns_pending(const struct resolve *resolve, enum family family)
 {
-    return resolve->dns && dns_pending(resolve->dns, family);
+    return resolve->dns && resolve->module->pending(resolve->dns, family);
 }
 
 /* Draws the conclusion from whatever came last: another source's turn, or the end. */
@@ -121,6 +123,19 @@ static void resolve_conclude(struct resolve *resolve)
                                                   (!answered || resolve_dns_pending(resolve, i));
 }
 
+/* Without the module the system is all that can be asked, and it has the hosts file, too. */
+static void resolve_ask_hosts(struct resolve *resolve)
+{
+    struct err why = ERR_INIT;
+
+    resolve->module = module_load("dns", resolve->question.trace, &why);
+    if (resolve->module)
+        resolve->module->ask_hosts(&resolve->question);
+    else
+        TRACE(resolve->question.trace, "name", "%s", err_text(&why));
+    err_release(&why);
+}
+
 struct resolve *resolve_new(const struct question *question, struct err *err)
 {
     struct resolve *resolve = malloc(sizeof(*resolve));
@@ -135,11 +150,11 @@ struct resolve *resolve_new(const struct question *question, struct err *err)
     /* As the system does it: a name that the hosts file has in either family is not asked for in
      * DNS. The very name localhost needs no file, and c-ares 1.18 leaks it where the file lacks it. */
     if (strcasecmp(question->host, "localhost") != 0)
-        dns_ask_hosts(question);
+        resolve_ask_hosts(resolve);
     if (!question_answered(question) && is_localhost(question->host))
         answer_loopback(question);
-    if (!question_answered(question))
-        resolve->dns = dns_new(&resolve->question);
+    if (!question_answered(question) && resolve->module)
+        resolve->dns = resolve->module->new (&resolve->question);
     resolve_conclude(resolve);
     return resolve;
 }
@@ -153,7 +168,7 @@ nfds_t resolve_poll(struct resolve *resolve, struct pollfd fds[RESOLVE_FDS], int
     if (resolve->nss)
         fds[count++] = (struct pollfd){.fd = nss_fd(resolve->nss), .events = POLLIN};
     if (resolve->dns)
-        count += dns_poll(resolve->dns, fds + count, until_ns);
+        count += resolve->module->poll(resolve->dns, fds + count, until_ns);
     if (!resolve->nss_asked && resolve->patience_ns < *until_ns)
         *until_ns = resolve->patience_ns;
     return count;
@@ -171,7 +186,7 @@ void resolve_step(struct resolve *resolve, const struct pollfd *fds, nfds_t coun
         count--;
     }
     if (resolve->dns)
-        dns_step(resolve->dns, fds, count);
+        resolve->module->step(resolve->dns, fds, count);
     if (system_answered && !question_answered(&resolve->question))
         resolve_take_system(resolve);
     resolve_conclude(resolve);
@@ -180,7 +195,7 @@ void resolve_step(struct resolve *resolve, const struct pollfd *fds, nfds_t coun
 int resolve_fail(const struct resolve *resolve, struct err *err)
 {
     const char *host = resolve->question.host, *system = gai_strerror(resolve->nss_status);
-    const char *why = resolve->dns ? dns_why(resolve->dns) : NULL;
+    const char *why = resolve->dns ? resolve->module->why(resolve->dns) : NULL;
 
     return why ? err_set(err, ERR_NAME, "name: %s: %s (DNS: %s)", host, system, why)
                : err_set(err, ERR_NAME, "name: %s: %s", host, system);
@@ -190,7 +205,8 @@ void resolve_free(struct resolve *resolve)
 {
     if (!resolve)
         return;
-    dns_free(resolve->dns);
+    if (resolve->module)
+        resolve->module->free(resolve->dns);
     nss_drop(resolve->nss);
     free(resolve);
 }

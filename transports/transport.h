@@ -57,7 +57,8 @@ struct stream *dialer_dial(const struct dialer *dialer, const struct endpoint *t
 /* Grows with every change of the structs and functions that a module can see. */
 #define TRANSPORT_ABI 1
 
-/* What a module defines under the name STILE_MODULE, which its compiler flags may change. */
+/* What a module of transports defines under the name STILE_MODULE, which its compiler flags may
+ * change. The descriptors of all kinds of modules begin with the ABI number. */
 struct transport_module {
     unsigned abi;                              /* TRANSPORT_ABI */
     const struct transport *const *transports; /* ends with NULL */
@@ -66,7 +67,5 @@ struct transport_module {
 #ifndef STILE_MODULE
 #define STILE_MODULE stile_module
 #endif
-
-extern const struct transport_module STILE_MODULE;
 
 #endif

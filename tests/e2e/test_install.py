@@ -48,8 +48,7 @@ def make(stile, tmp_path):
               if os.environ.get("STILE_" + name)]
 
     def make(target):
-        return stile.command("make", "-C", ROOT, target, f"DESTDIR={tmp_path}/root", "PREFIX=/usr",
-                             *words, stdin=NULL)
+        return stile.command("make", "-C", ROOT, target, f"DESTDIR={tmp_path}/root", *words, stdin=NULL)
     return make
 
 
@@ -60,17 +59,17 @@ def installed(make, tmp_path):
 
 
 def test_install_puts_the_program_its_manual_and_the_public_headers(stile, installed):
-    assert {"usr/bin/stile", "usr/share/man/man1/stile.1", "usr/include/stile/transports/transport.h",
-            "usr/include/stile/core/stream.h", "usr/lib/pkgconfig/stile.pc"} <= files(installed)
-    program = installed / "usr/bin/stile"
+    assert {"usr/local/bin/stile", "usr/local/share/man/man1/stile.1", "usr/local/include/stile/transports/transport.h",
+            "usr/local/include/stile/core/stream.h", "usr/local/lib/pkgconfig/stile.pc"} <= files(installed)
+    program = installed / "usr/local/bin/stile"
     assert program.stat().st_mode & 0o777 == 0o755
     assert stile.command(program, "--version").out.startswith(b"stile ")
-    for name in files(installed) - {"usr/bin/stile"}:
+    for name in files(installed) - {"usr/local/bin/stile"}:
         assert (installed / name).stat().st_mode & 0o777 == 0o644
 
 
 def test_nothing_that_is_installed_names_the_place_it_was_built_in(installed, tmp_path):
-    for name in files(installed) - {"usr/bin/stile"}:
+    for name in files(installed) - {"usr/local/bin/stile"}:
         if name.endswith(".so"):  # its debug information does
             continue
         text = (installed / name).read_text()
@@ -81,12 +80,12 @@ def test_a_strangers_transport_compiles_against_the_installed_headers(stile, ins
     source = tmp_path / "dummy.c"
     source.write_text(STRANGER)
     stile.command("gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wpedantic",
-                  f"-I{installed}/usr/include/stile", "-c", "-o", tmp_path / "dummy.o", source)
+                  f"-I{installed}/usr/local/include/stile", "-c", "-o", tmp_path / "dummy.o", source)
 
 
 @pytest.mark.parametrize("standard", ["-std=c11", "-std=c17", "-std=gnu11"])
 def test_each_public_header_stands_alone(stile, installed, tmp_path, standard):
-    include = installed / "usr/include/stile"
+    include = installed / "usr/local/include/stile"
     headers = sorted(files(include))
     assert headers
     for header in headers:
@@ -97,12 +96,12 @@ def test_each_public_header_stands_alone(stile, installed, tmp_path, standard):
 
 
 def test_pkg_config_tells_where_the_headers_are(stile, installed):
-    env = dict(stile.env, PKG_CONFIG_PATH=f"{installed}/usr/lib/pkgconfig")
+    env = dict(stile.env, PKG_CONFIG_PATH=f"{installed}/usr/local/lib/pkgconfig")
     result = stile.command("pkg-config", "--cflags", "stile", env=env)
-    assert result.out.strip() == b"-I/usr/include/stile"
+    assert result.out.strip() == b"-I/usr/local/include/stile"
 
 
 def test_uninstall_takes_everything_away(make, installed):
     make("uninstall")
     assert files(installed) == set()
-    assert not pathlib.Path(installed, "usr/include/stile").exists()
+    assert not pathlib.Path(installed, "usr/local/include/stile").exists()

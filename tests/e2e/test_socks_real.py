@@ -64,7 +64,7 @@ def test_a_name_that_the_proxy_does_not_know_is_told(walk, yard, kind, words):
 
 def test_dante_takes_no_names_in_socks4(client, yard):
     result = client.run("-x", f"socks4a://{yard.dante}", AT_THE_PROXY, "22", before=yard.here)
-    refused(result, 5, f"{AT_THE_PROXY}:22: refused by the proxy, or the target did not answer it")
+    refused(result, 5, f"{AT_THE_PROXY}:22: refused by the proxy, or it could not reach the target")
 
 
 # --- no way through --------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def test_dante_takes_no_names_in_socks4(client, yard):
     ("socks5 dante pipeline", "connection refused by the target"),
     ("socks5 microsocks", "connection refused by the target"),
     ("socks5 unix", "connection refused by the target"),
-    ("socks4 dante", "refused by the proxy, or the target did not answer it"),
+    ("socks4 dante", "refused by the proxy, or it could not reach the target"),
 ])
 def test_a_dead_port_of_the_target_is_told(walk, kind, words):
     refused(walk(kind, to=("127.0.0.1", "1")).finish(), 5, f"127.0.0.1:1: {words}")

@@ -567,7 +567,7 @@ static const struct file_bad_row {
     const char *part;
 } file_bad_rows[] = {
     {"missing", NULL, 0, ERR_AUTH, "/file: No such file or directory"},
-    {"empty", "", 0600, ERR_AUTH, "/file: it is empty"},
+    {"empty", "", 0600, ERR_AUTH, "/file: is empty"},
     {"an empty first line", "\nhunter2\n", 0600, ERR_AUTH, "/file: the first line is empty"},
     {"an empty first line, CRLF", "\r\nhunter2\n", 0600, ERR_AUTH, "the first line is empty"},
     {"0640", "hunter2\n", 0640, ERR_USAGE, "/file: others can read it; chmod 600"},

@@ -245,6 +245,8 @@ static const struct transport curl_transport = {
 
 static const struct transport *const curl_transports[] = {&curl_transport, NULL};
 
+extern const struct transport_module STILE_MODULE;
+
 const struct transport_module STILE_MODULE = {
     .abi = TRANSPORT_ABI,
     .transports = curl_transports,

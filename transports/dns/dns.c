@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "transports/resolvconf.h"
+#include "transports/transport.h"
 
 _Static_assert(DNS_FDS == ARES_GETSOCK_MAXNUM, "all the sockets that ares_getsock knows");
 
@@ -45,7 +46,7 @@ static void hosts_answer(void *arg, int status, int timeouts, struct ares_addrin
     ares_freeaddrinfo(result);
 }
 
-void dns_ask_hosts(const struct question *question)
+static void dns_ask_hosts(const struct question *question)
 {
     char lookups[] = "f";
     struct question answers = *question;
@@ -64,7 +65,7 @@ void dns_ask_hosts(const struct question *question)
 
 /* --- queries --- */
 
-bool dns_pending(const struct dns *dns, enum family family)
+static bool dns_pending(const struct dns *dns, enum family family)
 {
     return dns->queries[family].open;
 }
@@ -176,7 +177,7 @@ static int dns_init_search(struct dns *dns)
     return made == 0 ? ARES_SUCCESS : ARES_ENOMEM;
 }
 
-struct dns *dns_new(const struct question *question)
+static struct dns *dns_new(const struct question *question)
 {
     struct dns *dns = malloc(sizeof(*dns));
 
@@ -192,14 +193,14 @@ struct dns *dns_new(const struct question *question)
     return dns;
 }
 
-const char *dns_why(const struct dns *dns)
+static const char *dns_why(const struct dns *dns)
 {
     return dns->status == ARES_SUCCESS ? NULL : ares_strerror(dns->status);
 }
 
 /* --- waiting --- */
 
-nfds_t dns_poll(struct dns *dns, struct pollfd fds[DNS_FDS], int64_t *until_ns)
+static nfds_t dns_poll(struct dns *dns, struct pollfd fds[DNS_FDS], int64_t *until_ns)
 {
     ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
     struct timeval left;
@@ -222,7 +223,7 @@ nfds_t dns_poll(struct dns *dns, struct pollfd fds[DNS_FDS], int64_t *until_ns)
     return count;
 }
 
-void dns_step(struct dns *dns, const struct pollfd *fds, nfds_t count)
+static void dns_step(struct dns *dns, const struct pollfd *fds, nfds_t count)
 {
     if (!dns->channel)
         return;
@@ -236,7 +237,7 @@ void dns_step(struct dns *dns, const struct pollfd *fds, nfds_t count)
     dns_ask_due(dns);
 }
 
-void dns_free(struct dns *dns)
+static void dns_free(struct dns *dns)
 {
     if (!dns)
         return;
@@ -247,3 +248,16 @@ void dns_free(struct dns *dns)
     ares_library_cleanup();
     free(dns);
 }
+
+extern const struct dns_module STILE_MODULE;
+
+const struct dns_module STILE_MODULE = {
+    .abi = TRANSPORT_ABI,
+    .ask_hosts = dns_ask_hosts,
+    .new = dns_new,
+    .pending = dns_pending,
+    .why = dns_why,
+    .poll = dns_poll,
+    .step = dns_step,
+    .free = dns_free,
+};
