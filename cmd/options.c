@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define HELP_COLUMN 22
+#define USAGE_WIDTH 62 /* leaves room for the operands */
+#define USAGE_INDENT 13
 
 int option_true(const struct option_row *row, void *field, const char *value, struct err *err)
 {
@@ -142,21 +144,38 @@ int options_parse(const struct option_row *rows, size_t count, int argc, char **
     return cursor.at;
 }
 
-void options_usage(const struct option_row *rows, size_t count, FILE *out)
+/* An item of the usage line, on a line of its own where the last one is full. */
+static void put_item(FILE *out, int *column, const char *open, const char *name, const char *value,
+                     const char *between)
 {
-    (void)fputs("[-", out);
+    int width = (int)(strlen(open) + strlen(name) + strlen(between) + strlen(value) + 2);
+
+    if (*column + width > USAGE_WIDTH) {
+        *column = fprintf(out, "\n%*s", USAGE_INDENT, "") - 1;
+        width--;
+    }
+    (void)fprintf(out, "%s%s%s%s%s]", *column == USAGE_INDENT ? "" : " ", open, name, between,
+                  value);
+    *column += width;
+}
+
+void options_usage(const char *command, const struct option_row *rows, size_t count, FILE *out)
+{
+    int column = fprintf(out, "usage: %s [-", command);
+
     for (size_t i = 0; i < count; i++)
         if (rows[i].letter && !rows[i].value)
-            (void)fputc(rows[i].letter, out);
-    (void)fputc(']', out);
+            column += fprintf(out, "%c", rows[i].letter);
+    column += fprintf(out, "]");
     for (size_t i = 0; i < count; i++) {
         const struct option_row *row = &rows[i];
+        char letter[] = {row->letter, '\0'};
         if (row->letter && row->value)
-            (void)fprintf(out, " [-%c %s]", row->letter, row->value);
+            put_item(out, &column, "[-", letter, row->value, " ");
         else if (!row->letter && row->value)
-            (void)fprintf(out, " [--%s=%s]", row->name, row->value);
+            put_item(out, &column, "[--", row->name, row->value, "=");
         else if (!row->letter)
-            (void)fprintf(out, " [--%s]", row->name);
+            put_item(out, &column, "[--", row->name, "", "");
     }
 }
 

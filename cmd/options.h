@@ -44,9 +44,9 @@ int option_word(const struct option_row *row, void *field, const char *value, st
 int options_parse(const struct option_row *rows, size_t count, int argc, char **argv, void *into,
                   struct err *err);
 
-/* Prints the options as a usage line has them: all in brackets, those without a value in one
- * cluster. */
-void options_usage(const struct option_row *rows, size_t count, FILE *out);
+/* Prints the beginning of a usage line: the command and its options, all in brackets, those without
+ * a value in one cluster. The operands are left to the caller. */
+void options_usage(const char *command, const struct option_row *rows, size_t count, FILE *out);
 
 /* Prints the table for --help. */
 void options_help(const struct option_row *rows, size_t count, FILE *out);

@@ -102,22 +102,20 @@ static const struct option_row rows[] = {
 
 static void print_help(void)
 {
-    (void)fputs("usage: stile ", stdout);
-    options_usage(rows, ROW_COUNT, stdout);
+    options_usage("stile", rows, ROW_COUNT, stdout);
     (void)fputs(" [--] host port\n"
                 "Connects stdin and stdout to a port of a host. In ~/.ssh/config:\n"
                 "    ProxyCommand stile %h %p\n\n",
                 stdout);
     options_help(rows, ROW_COUNT, stdout);
-    (void)fputs(
-        "\nA hop is scheme://[user@]host[:port][?name=value&...], where the scheme is one of\n"
-        "socks5, socks5h, socks4, socks4a, http and https, and the host may be unix:/path;\n"
-        "or exec:command; or direct, alone. -o is for a route of one hop.\n"
-        "A time is in seconds (30, 1.5) or has a unit (300ms, 90s, 2m, 1h).\n"
-        "Exit status: 0 done, 1 stream broke, 2 usage, 3 no such name, 4 no connection,\n"
-        "5 refused by a proxy, 6 authentication, 7 out of time, 8 module missing.\n"
-        "Manual: stile(1).\n",
-        stdout);
+    (void)fputs("\nA hop is scheme://[user@]host[:port][?name=value&...], and the scheme one of\n"
+                "socks5, socks5h, socks4, socks4a, http, https; the host may be unix:/path. Or it\n"
+                "is exec:command. Or direct, alone. -o is for a route of one hop.\n"
+                "A time is in seconds (30, 1.5) or has a unit (300ms, 90s, 2m, 1h).\n"
+                "Exit status: 0 done, 1 stream broke, 2 usage, 3 no such name, 4 no connection,\n"
+                "5 refused by a proxy, 6 authentication, 7 out of time, 8 module missing.\n"
+                "Manual: stile(1).\n",
+                stdout);
 }
 
 /* Answers --help and --version. They stand alone: as a host name from a stranger they are
