@@ -15,7 +15,7 @@ out=$(mktemp) || exit 1
 trap 'rm -f "$out" "$out.stderr"' EXIT
 
 # The Makefile adds these to single objects; here they do no harm to the others.
-flags="$flags $(pkg-config --cflags libcares cmocka) -DSTILE_VERSION=\"lint\""
+flags="$flags $(pkg-config --cflags libcares libcurl openssl cmocka) -DSTILE_VERSION=\"lint\" -DSTILE_LIBDIR=\"lint\""
 
 # Every file that belongs to the tree, whether it is a checkout or an unpacked archive.
 tree()

@@ -96,7 +96,7 @@ static void resolve_take_system(struct resolve *resolve)
 
 static bool resolve_dns_pending(const struct resolve *resolve, enum family family)
 {
-    return resolve->dns && resolve->module->pending(resolve->dns, family);
+    return resolve->module && resolve->dns && resolve->module->pending(resolve->dns, family);
 }
 
 /* Draws the conclusion from whatever came last: another source's turn, or the end. */
