@@ -67,7 +67,7 @@ SANITIZE := -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -I. $(WARNINGS) $(CFLAGS) \
+ALL_CFLAGS = -std=c11 -pthread -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -I. $(WARNINGS) $(CFLAGS) \
 	$(HARDENING) $(SANITIZE) $(EXTRA_CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) $(HARDENING_LD) $(SANITIZE)
 
@@ -139,15 +139,15 @@ all: $(BUILD)/stile $(MODULE_BIN)
 
 $(BUILD)/stile: $(CMD_OBJ) $(LIB_OBJ) $(LINKED_OBJ) $(SYMBOLS)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--dynamic-list=$(SYMBOLS) -o $@ $(filter %.o,$^) \
-		$(LINKED_LIBS) -pthread -ldl
+		$(LINKED_LIBS) -ldl
 
 # Linked into the executable, a module's descriptor has a name of its own; as a file, that of all modules. What it
 # takes from the executable is not there when it is linked: the tests that load it find what is missing.
 define module_rules
 $(BUILD)/transports/$(1).so: $$(call module_obj,$(1))
 	$$(call say,LD,$$@)$$(CC) $$(filter-out -fPIE,$$(ALL_CFLAGS)) -shared $$(filter-out -pie,$$(ALL_LDFLAGS)) \
-		-Wl,--defsym=stile_module=stile_module_$(1) -o $$@ $$^ $$(MODULE_LIBS_$(1)) -pthread
-$$(call module_obj,$(1)): private ALL_CFLAGS := $$(filter-out -fPIE,$$(ALL_CFLAGS)) -fPIC -pthread \
+		-Wl,--defsym=stile_module=stile_module_$(1) -o $$@ $$^ $$(MODULE_LIBS_$(1))
+$$(call module_obj,$(1)): private ALL_CFLAGS := $$(filter-out -fPIE,$$(ALL_CFLAGS)) -fPIC \
 	-DSTILE_MODULE=stile_module_$(1) $$(MODULE_CFLAGS_$(1))
 endef
 $(foreach name,$(MODULE_NAMES),$(eval $(call module_rules,$(name))))
@@ -167,10 +167,8 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Private, or the stamp of the flags would have them, too, whenever such an object is what make was asked for.
-$(BUILD)/transports/nss.o: private ALL_CFLAGS += -pthread
-$(BUILD)/transports/module.o: private ALL_CFLAGS += -pthread -DSTILE_LIBDIR='"$(LIBDIR)"'
+$(BUILD)/transports/module.o: private ALL_CFLAGS += -DSTILE_LIBDIR='"$(LIBDIR)"'
 $(BUILD)/transports/module.o: $(BUILD)/libdir
-$(BUILD)/transports/label.o: private ALL_CFLAGS += -pthread
 $(CMD_OBJ): private ALL_CFLAGS += -DSTILE_VERSION='"$(VERSION)"'
 $(CMD_OBJ): $(BUILD)/version
 
@@ -178,10 +176,10 @@ $(CMD_OBJ): $(BUILD)/version
 
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(UNIT_OBJ)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) \
-		$(MODULE_LIBS) -pthread -ldl
+		$(MODULE_LIBS) -ldl
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/core/clock.o
-	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -pthread
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
 
 # --- the two commands of the README, and bench ---------------------------------------------------
 

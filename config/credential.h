@@ -14,9 +14,9 @@
  *     a prompt          prompt.h; three tries
  *
  * From netrc the user's own entry is taken, and none where the hop is a Unix socket: that has no
- * name. A netrc that cannot be opened has no entries. An empty secret is one where it was typed, and
- * in a URL and a netrc; from a command, a file or a variable it means that something is missing.
- * One of SECRET_MAX bytes or more is refused. No message holds one.
+ * name. A netrc that cannot be opened has no entries. An empty secret is one where it was typed,
+ * and in a URL and a netrc; from a command, a file or a variable it means that something is
+ * missing. One of SECRET_MAX bytes or more is refused. No message holds one.
  *
  * A secret belongs to one hop (scheme, host, port) and is kept with it until credential_forget, so
  * that a hop that must be dialed again does not ask again.

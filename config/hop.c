@@ -15,7 +15,8 @@
 #define SCHEME_CHARS LETTERS DIGITS "+-."
 #define SETTING_CHARS LETTERS DIGITS "-_"
 
-/* Of the address of a proxy, which goes into other URLs and into messages; % has a zone behind it. */
+/* Of the address of a proxy, which goes into other URLs and into messages; % has a zone behind
+ * it. */
 #define HOST_CHARS LETTERS DIGITS "-._:[]%"
 
 #define EXEC "exec:"
@@ -83,7 +84,7 @@ static char *decode(const struct source *source, const char *from, const char *e
             secret_free(decoded);
             return NULL;
         }
-        *out++ = (char)(high * 16 + low);
+        *out++ = (char)(unsigned char)(high * 16 + low);
         at += 2;
     }
     *out = '\0';
@@ -143,17 +144,19 @@ static int parse_address(struct hop *hop, const struct source *source, const cha
         return -1;
     bool is_path = strncmp(text, "unix:", 5) == 0;
     char odd = is_path ? '\0' : text[strspn(text, HOST_CHARS)];
-    if (odd)
+    if (odd) {
         (void)fault(source, from,
                     odd == '/' ? "a proxy has no path; want scheme://host:port"
                                : "the host holds a byte that no host name has");
-    else if (endpoint_parse_open(&hop->address, text, source->err) == 0)
+    } else if (endpoint_parse_open(&hop->address, text, source->err) == 0) {
         done = 0;
-    else if (strchr(from, '@'))
+    } else if (strchr(from, '@')) {
         /* Behind a slash, a comma or a question mark of a password its end would be shown. */
-        (void)(err_release(source->err), fault(source, from, "bad address"));
-    else
+        err_release(source->err);
+        (void)fault(source, from, "bad address");
+    } else {
         (void)err_wrap(source->err, "column %u", column_of(source, from));
+    }
     free(text);
     return done;
 }
@@ -164,7 +167,7 @@ static int parse_setting(struct hop *hop, const struct source *source, const cha
     size_t name_length = strspn(from, SETTING_CHARS);
 
     if (name_length == 0 || from + name_length >= end || from[name_length] != '=')
-        return fault(source, from, "a parameter is written name=value");
+        return fault(source, from, "a setting is written name=value");
 
     char *name = strndup(from, name_length);
     char *value = name ? decode(source, from + name_length + 1, end) : NULL;

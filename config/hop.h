@@ -37,7 +37,7 @@ struct hop {
     size_t setting_count;
     char *name;                 /* for messages: socks5://gw:1080, without user and parameters */
     unsigned column;            /* of its first byte */
-    struct secret_slot *secret; /* for credential.c; NULL until somebody asks */
+    struct secret_slot *secret; /* of credential.c; NULL for exec */
 };
 
 struct hops {

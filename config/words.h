@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A command line as people write it, taken apart without a shell: blanks and line ends part words;
- * '…' and "…" keep them together; a backslash takes the next byte as it is (within "…" only \ and ",
- * within '…' none). Nothing is expanded. Who wants variables or pipes writes sh -c '…'.
+ * '…' and "…" keep them together; a backslash takes the next byte as it is (within "…" only \ and
+ * ", within '…' none). Nothing is expanded. Who wants variables or pipes writes sh -c '…'.
  */
 #ifndef STILE_CONFIG_WORDS_H
 #define STILE_CONFIG_WORDS_H

@@ -33,8 +33,8 @@ struct ctx {
  * two win over events. `fds` may be NULL when `count` is 0.
  *
  * Returns how many descriptors have revents; 0 when `until_ns` has come; -1 with ctx->err set:
- * ERR_TIME "no answer within 5 s", or silent when it was called off. The caller wraps it with what
- * it was doing.
+ * ERR_TIME "no answer within 5 s", silent (ERR_STREAM) when it was called off, ERR_CONNECT when
+ * poll(2) failed. The caller wraps it with what it was doing.
  */
 int ctx_wait(struct ctx *ctx, struct pollfd *fds, nfds_t count, int64_t until_ns);
 

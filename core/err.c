@@ -39,22 +39,38 @@ void err_silence(struct err *err)
     err->silent = true;
 }
 
-int err_wrap(struct err *err, const char *format, ...)
+static void err_vwrap(struct err *err, const char *format, va_list args)
 {
-    if (!err->text)
-        return -1;
-
-    va_list args;
-    va_start(args, format);
-    char *prefix = text_vformat(format, args);
-    va_end(args);
+    char *prefix = err->text ? text_vformat(format, args) : NULL;
     char *text = prefix ? text_format("%s: %s", prefix, err->text) : NULL;
+
     free(prefix);
     if (text) {
         free(err->text);
         err->text = text;
         text_cut(err->text);
     }
+}
+
+int err_wrap(struct err *err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    err_vwrap(err, format, args);
+    va_end(args);
+    return -1;
+}
+
+int err_place(struct err *err, const char *format, ...)
+{
+    va_list args;
+
+    if (err->placed)
+        return -1;
+    va_start(args, format);
+    err_vwrap(err, format, args);
+    va_end(args);
+    err->placed = true;
     return -1;
 }
 

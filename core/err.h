@@ -26,10 +26,11 @@ enum err_code {
 struct err {
     enum err_code code;
     bool silent; /* nobody reads a message, so none is printed */
+    bool placed; /* the text names the hop that it is about */
     char *text;  /* owned; ask err_text */
 };
 
-#define ERR_INIT ((struct err){ERR_NONE, false, 0})
+#define ERR_INIT ((struct err){ERR_NONE, false, false, 0})
 
 /*
  * Says what went wrong. The first cause stays: on an err that is already set this does nothing, so
@@ -43,7 +44,7 @@ int err_set(struct err *err, enum err_code code, const char *format, ...)
 /* As err_set, without a message: the one who would have read it has gone. */
 int err_set_silent(struct err *err, enum err_code code);
 
-/* As err_set, for malloc(3) and its kind. It comes before anything is connected: ERR_CONNECT. */
+/* As err_set, for malloc(3) and its kind. ERR_CONNECT: nothing was carried yet. */
 int err_no_memory(struct err *err);
 
 /* Takes the message away; the code stays. */
@@ -51,6 +52,9 @@ void err_silence(struct err *err);
 
 /* Puts "format: " in front of the text of an err that is set and not silent. Always returns -1. */
 int err_wrap(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* As err_wrap with the name of a place, unless a layer further in has named one. */
+int err_place(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The message, "" when there is none to print. Never NULL, even where the memory for it was
  * lacking. */

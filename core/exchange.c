@@ -49,11 +49,12 @@ int exchange_send(struct stream *stream, const void *data, size_t size, struct c
     return 0;
 }
 
-/* Where a layer reads in bytes that it had to decode, nothing needs to be said to the peer. */
-static void exchange_acknowledge(const struct stream *stream)
+void exchange_acknowledge(const struct stream *stream)
 {
-    if (stream->rfd != -1 && stream->rfd == stream->wfd)
-        (void)os_tcp_quickack(stream->rfd);
+    int fd = stream_socket(stream);
+
+    if (fd != -1)
+        (void)os_tcp_quickack(fd);
 }
 
 /* At least one byte and at most `size`, or 0 to try again; -1 with ctx->err set. */
@@ -85,12 +86,11 @@ int exchange_receive(struct stream *stream, void *data, size_t size, struct ctx 
     return 0;
 }
 
-/* Bytes that may be looked at without being taken, or -1 where that can't be done. */
-static ssize_t exchange_peek(const struct stream *stream, char *data, size_t size)
+ssize_t exchange_peek(const struct stream *stream, void *data, size_t size)
 {
-    if (stream->rfd == -1 || stream->rfd != stream->wfd)
-        return -1;
-    return recv(stream->rfd, data, size, MSG_PEEK | MSG_DONTWAIT);
+    int fd = stream_socket(stream);
+
+    return fd == -1 ? -1 : recv(fd, data, size, MSG_PEEK | MSG_DONTWAIT);
 }
 
 int exchange_feed(struct stream *stream, struct exchange_sink *sink, struct ctx *ctx)

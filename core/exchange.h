@@ -21,6 +21,14 @@ int exchange_send(struct stream *stream, const void *data, size_t size, struct c
 /* Receives exactly `size` bytes. Same returns; that the stream ended before is ERR_REFUSED. */
 int exchange_receive(struct stream *stream, void *data, size_t size, struct ctx *ctx);
 
+/* Looks at bytes without taking them: how many, or -1 where there are none now or that can't be
+ * done, so that they must be taken one by one. */
+ssize_t exchange_peek(const struct stream *stream, void *data, size_t size);
+
+/* Acknowledges what was read at once, where the stream is a TCP socket; the calls here do so
+ * themselves. */
+void exchange_acknowledge(const struct stream *stream);
+
 /* Something that looks at bytes and knows by itself how many it wants. */
 struct exchange_sink {
     /* Looks at `size` (> 0) bytes and returns how many of them it took: all, unless it is done. */

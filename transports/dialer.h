@@ -3,23 +3,17 @@
 #ifndef STILE_TRANSPORTS_DIALER_H
 #define STILE_TRANSPORTS_DIALER_H
 
-#include <stdbool.h>
+#include <stddef.h>
 
 #include "transports/transport.h"
-
-/* What the dialers of one dial share. */
-struct dial {
-    size_t hops;
-    bool told; /* the err names its hop already */
-};
 
 /* Owns nothing but what is `ready`. */
 struct dialer {
     const struct transport *transport;
     const struct hop *hop; /* NULL for the ground */
     const struct dialer *below;
-    struct dial *dial;
     size_t position; /* of the hop, from 1; 0 for the ground */
+    size_t hops;     /* of the route */
 
     /* A stream to where the next dial is to lead, made ahead of time; taken by that dial. NULL
      * where there is none: usually. */

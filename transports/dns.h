@@ -19,7 +19,8 @@ struct dns;
 
 /*
  * What the dns module offers. A module, because mapping and relocating c-ares costs as much as
- * connecting on a fast network, and an address needs none of it. Without it, getaddrinfo is asked alone.
+ * connecting on a fast network, and an address needs none of it. Without it, getaddrinfo is asked
+ * alone.
  */
 struct dns_module {
     unsigned abi; /* TRANSPORT_ABI */

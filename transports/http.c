@@ -9,7 +9,7 @@
 #include "core/exchange.h"
 #include "core/secret.h"
 #include "transports/http_codec.h"
-#include "transports/libcurl.h"
+#include "transports/module.h"
 
 /* A proxy hangs up on who says nothing; a connection that waited for a person is dialed anew. */
 #define IDLE_MAX_NS (2 * CLOCK_S)
@@ -38,12 +38,12 @@ enum outcome {
 
 /* --- settings --- */
 
-int http_allowed(const struct hop *hop, unsigned *schemes, struct err *err)
+int http_auth_allowed(const struct hop *hop, unsigned *schemes, struct err *err)
 {
     const struct setting *auth = hop_find_setting(hop, "auth");
 
-    *schemes = HTTP_ALL;
-    return auth ? http_parse_auth(auth, schemes, err) : 0;
+    *schemes = HTTP_AUTH_ALL;
+    return auth ? http_auth_parse(auth, schemes, err) : 0;
 }
 
 int http_check(const struct hop *hop, struct err *err)
@@ -54,7 +54,7 @@ int http_check(const struct hop *hop, struct err *err)
         if (strcmp(hop->settings[i].name, "header") == 0 &&
             http_check_header(&hop->settings[i], err) == -1)
             return -1;
-    if (http_allowed(hop, &allowed, err) == -1)
+    if (http_auth_allowed(hop, &allowed, err) == -1)
         return -1;
     return credential_check(hop, err);
 }
@@ -67,13 +67,12 @@ int http_fail_connect(const struct endpoint *to, struct ctx *ctx)
                     ctx->err->code == ERR_TIME ? "waiting for the answer to " : "", to->text);
 }
 
-int http_no_scheme(const struct hop *hop, unsigned allowed, const char *challenges, struct err *err)
+int http_no_auth(unsigned allowed, const char *challenges, struct err *err)
 {
-    char *names = http_scheme_list(allowed);
+    char *names = http_auth_list(allowed);
 
-    (void)hop;
     (void)err_set(err, ERR_AUTH, "the proxy wants a login and offers %s; auth allows %s only",
-                  challenges ? challenges : "no scheme", names ? names : "others");
+                  challenges ? challenges : "none that has a name", names ? names : "others");
     free(names);
     return -1;
 }
@@ -186,18 +185,18 @@ static enum outcome authenticate(struct tunnel *tunnel)
     unsigned usable = reply->offered & tunnel->allowed;
 
     TRACE(tunnel->ctx->trace, "http", "the proxy offers %s",
-          reply->challenges ? reply->challenges : "no scheme");
+          reply->challenges ? reply->challenges : "none that has a name");
     if (!usable) {
-        (void)http_no_scheme(tunnel->hop, tunnel->allowed, reply->challenges, err);
+        (void)http_no_auth(tunnel->allowed, reply->challenges, err);
         return TUNNEL_FAILED;
     }
     if (credential_user(tunnel->hop, &tunnel->user, tunnel->ctx) == -1)
         return TUNNEL_FAILED;
-    if (!tunnel->user && !(usable & HTTP_NEGOTIATE)) {
+    if (!tunnel->user && !(usable & HTTP_AUTH_NEGOTIATE)) {
         (void)http_no_user(tunnel->hop, reply->challenges, err);
         return TUNNEL_FAILED;
     }
-    if (usable != HTTP_BASIC)
+    if (usable != HTTP_AUTH_BASIC)
         return TUNNEL_HAND_OVER;
     if (tunnel->authorization && !credential_retry(tunnel->hop)) {
         (void)http_turned_down(tunnel->user, "Basic", reply->challenges, err);
@@ -232,9 +231,9 @@ static enum outcome step(struct tunnel *tunnel)
 /* Where nothing but Basic is allowed there is nothing to wait for. */
 static int prepare(struct tunnel *tunnel)
 {
-    if (http_allowed(tunnel->hop, &tunnel->allowed, tunnel->ctx->err) == -1)
+    if (http_auth_allowed(tunnel->hop, &tunnel->allowed, tunnel->ctx->err) == -1)
         return -1;
-    if (tunnel->allowed != HTTP_BASIC)
+    if (tunnel->allowed != HTTP_AUTH_BASIC)
         return 0;
     if (credential_user(tunnel->hop, &tunnel->user, tunnel->ctx) == -1)
         return -1;
@@ -267,7 +266,7 @@ static struct stream *http_dial(const struct hop *hop, const struct dialer *belo
     if (outcome != TUNNEL_UP)
         hang_up(&tunnel);
     if (outcome == TUNNEL_HAND_OVER)
-        return libcurl_dial(hop, below, to, ctx);
+        return module_dial("curl", hop, below, to, ctx);
     return tunnel.stream;
 }
 

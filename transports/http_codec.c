@@ -14,15 +14,15 @@ static const struct scheme_name {
     unsigned bit;
 } scheme_names[] = {
     /* strongest first */
-    {"Negotiate", HTTP_NEGOTIATE},
-    {"Digest", HTTP_DIGEST},
-    {"NTLM", HTTP_NTLM},
-    {"Basic", HTTP_BASIC},
+    {"Negotiate", HTTP_AUTH_NEGOTIATE},
+    {"Digest", HTTP_AUTH_DIGEST},
+    {"NTLM", HTTP_AUTH_NTLM},
+    {"Basic", HTTP_AUTH_BASIC},
 };
 
 #define SCHEMES (sizeof(scheme_names) / sizeof(scheme_names[0]))
 
-unsigned http_scheme_bit(const char *name, size_t length)
+unsigned http_auth_bit(const char *name, size_t length)
 {
     for (size_t i = 0; i < SCHEMES; i++)
         if (strlen(scheme_names[i].name) == length &&
@@ -31,25 +31,35 @@ unsigned http_scheme_bit(const char *name, size_t length)
     return 0;
 }
 
-char *http_scheme_list(unsigned schemes)
+unsigned http_auth_strongest(unsigned schemes)
 {
-    const char *found[SCHEMES] = {"", "", "", ""};
-    size_t count = 0;
-
     for (size_t i = 0; i < SCHEMES; i++)
         if (schemes & scheme_names[i].bit)
-            found[count++] = scheme_names[i].name;
-    return text_join(found[0], count > 1 ? ", " : "", found[1], count > 2 ? ", " : "", found[2],
-                     count > 3 ? ", " : "", found[3], (char *)NULL);
+            return scheme_names[i].bit;
+    return 0;
 }
 
-int http_parse_auth(const struct setting *setting, unsigned *schemes, struct err *err)
+char *http_auth_list(unsigned schemes)
+{
+    char *list = strdup("");
+
+    for (size_t i = 0; list && i < SCHEMES; i++) {
+        if (!(schemes & scheme_names[i].bit))
+            continue;
+        char *longer = text_join(list, *list ? ", " : "", scheme_names[i].name, (char *)NULL);
+        free(list);
+        list = longer;
+    }
+    return list;
+}
+
+int http_auth_parse(const struct setting *setting, unsigned *schemes, struct err *err)
 {
     unsigned found = 0;
 
     for (const char *at = setting->value;; at++) {
         size_t length = strcspn(at, ",");
-        unsigned bit = http_scheme_bit(at, length);
+        unsigned bit = http_auth_bit(at, length);
         if (!bit)
             return hop_setting_fault(setting, err,
                                      "want some of negotiate,digest,ntlm,basic, not '%.*s'",

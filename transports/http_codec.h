@@ -15,23 +15,26 @@
 #include "core/err.h"
 #include "core/exchange.h"
 
-/* Authentication schemes, as bits; a stronger one has a higher bit. */
-enum http_scheme {
-    HTTP_BASIC = 1 << 0,
-    HTTP_NTLM = 1 << 1,
-    HTTP_DIGEST = 1 << 2,
-    HTTP_NEGOTIATE = 1 << 3,
-    HTTP_ALL = HTTP_BASIC | HTTP_NTLM | HTTP_DIGEST | HTTP_NEGOTIATE,
+/* Authentication schemes (RFC 9110 section 11.1), as bits. */
+enum http_auth {
+    HTTP_AUTH_BASIC = 1 << 0,
+    HTTP_AUTH_NTLM = 1 << 1,
+    HTTP_AUTH_DIGEST = 1 << 2,
+    HTTP_AUTH_NEGOTIATE = 1 << 3,
+    HTTP_AUTH_ALL = HTTP_AUTH_BASIC | HTTP_AUTH_NTLM | HTTP_AUTH_DIGEST | HTTP_AUTH_NEGOTIATE,
 };
 
 /* The bit of a name (letters in either case, `length` bytes), 0 when it is none that we know. */
-unsigned http_scheme_bit(const char *name, size_t length);
+unsigned http_auth_bit(const char *name, size_t length);
 
-/* "Basic, Digest"; "" for none. Fresh memory, or NULL. */
-char *http_scheme_list(unsigned schemes);
+/* The strongest of some, 0 for none: Negotiate, Digest, NTLM, Basic. */
+unsigned http_auth_strongest(unsigned schemes);
+
+/* "Digest, Basic", the strongest first; "" for none. Fresh memory, or NULL. */
+char *http_auth_list(unsigned schemes);
 
 /* The setting `auth`: names with commas between. 0, or -1 with err set (ERR_USAGE). */
-int http_parse_auth(const struct setting *setting, unsigned *schemes, struct err *err);
+int http_auth_parse(const struct setting *setting, unsigned *schemes, struct err *err);
 
 /* A setting `header`: "Name: value". A token for a name (RFC 9110 section 5.6.2), no CR, LF, NUL in
  * the value, and none of those that are ours to say (Host, Proxy-Authorization, Content-Length,
@@ -60,7 +63,7 @@ struct http_reply {
     bool keep_alive;           /* the connection may be used again, once the body is read */
     bool chunked;
     int64_t body_bytes; /* of a reply that is no tunnel; -1 = until the end of the connection */
-    unsigned offered;   /* Proxy-Authenticate: bits of enum http_scheme */
+    unsigned offered;   /* Proxy-Authenticate: bits of enum http_auth */
     char *status_line;  /* as it came, without the line end */
     char *challenges;   /* the names of all schemes as the proxy says them, "Basic, Foo"; or NULL */
     const char *fault;  /* why this is no reply, in words; NULL = it is one */

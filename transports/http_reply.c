@@ -124,7 +124,7 @@ static void heed_challenge(struct http_reply *reply, const char *value)
         const char *behind = value + word + strspn(value + word, BLANKS);
         if (*behind == '=')
             continue;
-        reply->offered |= http_scheme_bit(value, word);
+        reply->offered |= http_auth_bit(value, word);
         add_challenge(reply, value, word);
     }
 }

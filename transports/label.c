@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/os.h"
 #include "core/text.h"
+#include "core/thread.h"
 
 /* For the sanitizers' sake it is more than is needed. */
 #define STACK_BYTES ((size_t)256 * 1024)
@@ -77,27 +78,6 @@ static void *label_thread(void *arg)
     return NULL;
 }
 
-/* The thread takes no signals: they are for the process. 0, or -1 with errno. */
-static int label_spawn(struct label *label)
-{
-    pthread_t thread;
-    pthread_attr_t attr;
-    sigset_t all, before;
-
-    int error = pthread_attr_init(&attr);
-    if (error == 0) {
-        (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-        (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-        (void)sigfillset(&all);
-        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-        error = pthread_create(&thread, &attr, label_thread, label);
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-        (void)pthread_attr_destroy(&attr);
-    }
-    errno = error;
-    return error ? -1 : 0;
-}
-
 int label_start(int from, const char *label, int to)
 {
     struct label *own = malloc(sizeof(*own));
@@ -112,7 +92,10 @@ int label_start(int from, const char *label, int to)
     own->done = ends[1];
     own->start = text_join("stile: ", escaped, ": ", (char *)NULL);
     own->to = fcntl(to, F_DUPFD_CLOEXEC, 0);
-    if (!own->start || own->to == -1 || label_spawn(own) == -1)
+    if (!own->start || own->to == -1)
+        goto fail;
+    errno = thread_start(NULL, label_thread, own);
+    if (errno)
         goto fail;
     free(escaped);
     return ends[0];

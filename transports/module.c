@@ -3,13 +3,14 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/os.h"
 #include "core/text.h"
+#include "core/thread.h"
+#include "transports/dialer.h"
 #include "transports/module_builtin.h"
 
 #define STRINGIFY(symbol) #symbol
@@ -26,7 +27,8 @@ static const struct requirement {
 
 /* --- files --- */
 
-/* The file beside the executable, or the installed one; `which` is 0 or 1. Fresh memory, or NULL. */
+/* The file beside the executable, or the installed one; `which` is 0 or 1. Fresh memory, or
+ * NULL. */
 static char *module_path(const char *name, int which)
 {
     if (which == 1)
@@ -128,56 +130,44 @@ const void *module_load(const char *name, const struct trace *trace, struct err 
 
 /* --- beside other work --- */
 
-struct module_loading {
-    pthread_t thread;
-    bool threaded;
+struct loading {
     const char *name;
     const struct trace *trace;
-    const void *module;
+    const struct transport_module *module;
     struct err err;
 };
 
 static void *load(void *arg)
 {
-    struct module_loading *loading = arg;
+    struct loading *loading = arg;
 
     loading->module = module_load(loading->name, loading->trace, &loading->err);
     return NULL;
 }
 
-struct module_loading *module_loading_start(const char *name, const struct trace *trace)
+struct stream *module_dial(const char *name, const struct hop *hop, const struct dialer *below,
+                           const struct endpoint *to, struct ctx *ctx)
 {
-    struct module_loading *loading = calloc(1, sizeof(*loading));
-    sigset_t all, before;
+    struct loading loading = {.name = name, .trace = ctx->trace};
+    struct stream *ready, *stream = NULL;
+    pthread_t thread;
 
-    if (!loading)
-        return NULL;
-    loading->name = name;
-    loading->trace = trace;
-    loading->err = ERR_INIT;
-    /* Signals are for the thread that waits. */
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    loading->threaded = pthread_create(&loading->thread, NULL, load, loading) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return loading;
-}
-
-const void *module_loading_finish(struct module_loading *loading, struct err *err)
-{
-    if (!loading) {
-        (void)err_no_memory(err);
-        return NULL;
-    }
-    if (loading->threaded)
-        (void)pthread_join(loading->thread, NULL);
+    loading.err = ERR_INIT;
+    bool beside = thread_start(&thread, load, &loading) == 0;
+    ready = dialer_dial(below, &hop->address, ctx);
+    if (beside)
+        (void)pthread_join(thread, NULL);
     else
-        (void)load(loading);
+        (void)load(&loading);
 
-    const void *module = loading->module;
-    if (!module)
-        (void)err_set(err, loading->err.code, "%s", err_text(&loading->err));
-    err_release(&loading->err);
-    free(loading);
-    return module;
+    if (!loading.module) {
+        (void)err_set(ctx->err, loading.err.code, "%s", err_text(&loading.err));
+    } else if (ready) {
+        struct dialer primed = *below;
+        primed.ready = &ready;
+        stream = loading.module->transports[0]->dial(hop, &primed, to, ctx);
+    }
+    err_release(&loading.err);
+    stream_close(ready);
+    return stream;
 }

@@ -11,22 +11,21 @@
 #include "transports/transport.h"
 
 /*
- * Loads a module; one that is there already is found again. Blocks as long as dlopen(3) does. Its
- * descriptor, of the type that modules of this name have; NULL with err set (ERR_MODULE): "curl: needs the library libcurl (Debian: libcurl4): …", not found,
- * another ABI. Modules stay loaded.
+ * Loads a module; one that is there already is found again. Modules stay loaded. Blocks as long as
+ * dlopen(3) does. Its descriptor, of the type that the module of this name has; NULL with err set
+ * (ERR_MODULE): it isn't there, is none or one for another ABI, or lacks a library: "the module
+ * curl needs a library (Debian: libcurl4): …".
  */
 const void *module_load(const char *name, const struct trace *trace, struct err *err);
 
 /* Is there a module of this name? No name that could leave the folder has one. */
 bool module_exists(const char *name);
 
-/* The same beside other work, for libcurl takes 6 ms. */
-struct module_loading;
-
-/* NULL when memory is lacking. */
-struct module_loading *module_loading_start(const char *name, const struct trace *trace);
-
-/* Waits for the end of it, and frees. Returns as module_load. */
-const void *module_loading_finish(struct module_loading *loading, struct err *err);
+/*
+ * Dials `to` by the first transport of a module, which is loaded while the hop itself is dialed. As
+ * transport.dial, and ERR_MODULE.
+ */
+struct stream *module_dial(const char *name, const struct hop *hop, const struct dialer *below,
+                           const struct endpoint *to, struct ctx *ctx);
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/os.h"
+#include "core/thread.h"
 
 enum pipe_end {
     PIPE_READ,
@@ -59,25 +60,6 @@ static void *nss_thread(void *arg)
     return NULL;
 }
 
-/* The thread takes no signals: they are for the process, which dies of them at once. */
-static int nss_spawn(struct nss_lookup *lookup)
-{
-    pthread_t thread;
-    pthread_attr_t attr;
-    sigset_t all, before;
-
-    int error = pthread_attr_init(&attr);
-    if (error)
-        return error;
-    (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&thread, &attr, nss_thread, lookup);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attr);
-    return error;
-}
-
 struct nss_lookup *nss_start(const char *host, int family)
 {
     struct nss_lookup *lookup = malloc(sizeof(*lookup));
@@ -92,7 +74,7 @@ struct nss_lookup *nss_start(const char *host, int family)
     }
     (void)pthread_mutex_init(&lookup->lock, NULL);
 
-    int error = nss_spawn(lookup);
+    int error = thread_start(NULL, nss_thread, lookup);
     if (error) {
         (void)close(lookup->pipe[PIPE_WRITE]);
         lookup->users = 1;

@@ -5,7 +5,7 @@
 
 #include "transports/exec.h"
 #include "transports/http.h"
-#include "transports/libcurl.h"
+#include "transports/https.h"
 #include "transports/module.h"
 #include "transports/socks.h"
 

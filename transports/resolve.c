@@ -148,7 +148,8 @@ struct resolve *resolve_new(const struct question *question, struct err *err)
                                 .patience_ns = clock_ns() + DNS_PATIENCE_NS,
                                 .nss_status = EAI_NONAME};
     /* As the system does it: a name that the hosts file has in either family is not asked for in
-     * DNS. The very name localhost needs no file, and c-ares 1.18 leaks it where the file lacks it. */
+     * DNS. The very name localhost needs no file, and c-ares 1.18 leaks it where the file lacks
+     * it. */
     if (strcasecmp(question->host, "localhost") != 0)
         resolve_ask_hosts(resolve);
     if (!question_answered(question) && is_localhost(question->host))

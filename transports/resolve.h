@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From a host to addresses. The order of the sources: what is an address already; localhost itself
- * (RFC 6761); /etc/hosts; names under .localhost; DNS; and whatever else getaddrinfo(3) knows (mDNS,
- * LDAP, nss-resolve, …), in a thread because it blocks.
+ * (RFC 6761); /etc/hosts; names under .localhost; DNS; and whatever else getaddrinfo(3) knows
+ * (mDNS, LDAP, nss-resolve, …), in a thread because it blocks.
  *
  * Nothing here waits: the owner polls what resolve_poll says, together with what else it waits for.
  */

@@ -35,7 +35,7 @@ static int check_setting(const struct hop *hop, const struct transport *transpor
     const struct setting *setting = &hop->settings[index];
 
     if (!knows(transport, setting->name))
-        return hop_setting_fault(setting, err, "%s hops have no such parameter", hop->scheme);
+        return hop_setting_fault(setting, err, "%s hops have no such setting", hop->scheme);
     if (!*setting->value)
         return hop_setting_fault(setting, err, "lacks a value");
     for (size_t i = 0; i < index; i++)
@@ -116,32 +116,29 @@ struct stream *dialer_dial(const struct dialer *dialer, const struct endpoint *t
     if (!hop)
         return stream;
     if (stream) {
-        TRACE(ctx->trace, "route", "hop %zu of %zu (%s): up, to %s", dialer->position,
-              dialer->dial->hops, hop->name, to->text);
-    } else if (!dialer->dial->told) {
-        (void)err_wrap(ctx->err, "hop %zu of %zu (%s)", dialer->position, dialer->dial->hops,
-                       hop->name);
-        dialer->dial->told = true;
+        TRACE(ctx->trace, "route", "hop %zu of %zu (%s): up, to %s", dialer->position, dialer->hops,
+              hop->name, to->text);
+    } else {
+        (void)err_place(ctx->err, "hop %zu of %zu (%s)", dialer->position, dialer->hops, hop->name);
     }
     return stream;
 }
 
 struct stream *route_dial(const struct route *route, const struct endpoint *target, struct ctx *ctx)
 {
-    struct dial dial = {.hops = route->count};
     struct dialer *dialers = calloc(route->count + 1, sizeof(*dialers));
 
     if (!dialers) {
         (void)err_no_memory(ctx->err);
         return NULL;
     }
-    dialers[0] = (struct dialer){.transport = &ground_transport, .dial = &dial};
+    dialers[0] = (struct dialer){.transport = &ground_transport, .hops = route->count};
     for (size_t i = 0; i < route->count; i++)
         dialers[i + 1] = (struct dialer){.transport = route->legs[i].transport,
                                          .hop = route->legs[i].hop,
                                          .below = &dialers[i],
-                                         .dial = &dial,
-                                         .position = i + 1};
+                                         .position = i + 1,
+                                         .hops = route->count};
     struct stream *stream = dialer_dial(&dialers[route->count], target, ctx);
     for (size_t i = 0; i < route->count; i++)
         credential_forget(route->legs[i].hop);

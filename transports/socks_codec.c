@@ -10,6 +10,12 @@
 #define VERSION_LOGIN 0x01
 #define CMD_CONNECT 0x01
 
+enum {
+    IPV4_BYTES = 4,
+    IPV6_BYTES = 16,
+    PORT_BYTES = 2
+};
+
 enum atyp {
     ATYP_IPV4 = 0x01,
     ATYP_NAME = 0x03,
@@ -184,11 +190,11 @@ int socks5_parse_reply(const uint8_t head[SOCKS5_REPLY_HEAD], uint8_t *code, str
     /* The head ends with the first byte of the address, or the length of the name. */
     switch (head[3]) {
     case ATYP_IPV4:
-        return 3 + 2;
+        return IPV4_BYTES - 1 + PORT_BYTES;
     case ATYP_IPV6:
-        return 15 + 2;
+        return IPV6_BYTES - 1 + PORT_BYTES;
     case ATYP_NAME:
-        return head[4] + 2;
+        return head[4] + PORT_BYTES;
     default:
         return err_set(err, ERR_REFUSED, "the answer has an address of the unknown type 0x%02x",
                        head[3]);

@@ -43,7 +43,8 @@ void socks5_greeting(struct socks_message *out, const enum socks_method *methods
 int socks5_login(struct socks_message *out, const char *user, const char *password,
                  struct err *err);
 
-/* RFC 1928 section 4, CONNECT. 0, or -1 with err set (ERR_USAGE): the name is too long, or empty. */
+/* RFC 1928 section 4, CONNECT. 0, or -1 with err set (ERR_USAGE): the name is too long, or
+ * empty. */
 int socks5_request(struct socks_message *out, const struct socks_target *target, struct err *err);
 
 /* SOCKS4, or 4a when the target has no address. `user` may be "", never NULL. 0, or -1 with err set

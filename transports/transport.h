@@ -39,7 +39,8 @@ struct transport {
      *
      * A hop that only shakes hands returns the very stream that `below` gave it, so that a bare
      * descriptor stays one. A stream that is layered on another owns it and closes it with itself.
-     * On failure nothing is left open.
+     * On failure nothing is left open. The hop and ctx->trace outlive the stream; `below`, `to` and
+     * `ctx` do not, so a stream keeps none of them.
      *
      * Blocks, never past the ctx, and sleeps only in ctx_wait. Reads not one byte past its own
      * handshake. A stream that the caller closes, or NULL with ctx->err set.

@@ -98,7 +98,7 @@ static void check_good(const struct http_reply *reply, const uint8_t *data, size
     FUZZ_CHECK(reply->status_line && strlen(reply->status_line) < HTTP_LINE_MAX);
     FUZZ_CHECK(strncmp(reply->status_line, "HTTP/1.", 7) == 0);
     FUZZ_CHECK(!strpbrk(reply->status_line, "\n"));
-    FUZZ_CHECK((reply->offered & ~(unsigned)HTTP_ALL) == 0);
+    FUZZ_CHECK((reply->offered & ~(unsigned)HTTP_AUTH_ALL) == 0);
     FUZZ_CHECK(!reply->offered || reply->challenges);
     FUZZ_CHECK(reply->body_bytes >= -1);
 

@@ -15,16 +15,16 @@ static const struct bit_row {
     const char *name; /* and what is looked up */
     unsigned bit;
 } bit_rows[] = {
-    {"Basic", HTTP_BASIC},
-    {"basic", HTTP_BASIC},
-    {"BASIC", HTTP_BASIC},
-    {"bAsIc", HTTP_BASIC},
-    {"NTLM", HTTP_NTLM},
-    {"ntlm", HTTP_NTLM},
-    {"Digest", HTTP_DIGEST},
-    {"dIGEST", HTTP_DIGEST},
-    {"Negotiate", HTTP_NEGOTIATE},
-    {"NEGOTIATE", HTTP_NEGOTIATE},
+    {"Basic", HTTP_AUTH_BASIC},
+    {"basic", HTTP_AUTH_BASIC},
+    {"BASIC", HTTP_AUTH_BASIC},
+    {"bAsIc", HTTP_AUTH_BASIC},
+    {"NTLM", HTTP_AUTH_NTLM},
+    {"ntlm", HTTP_AUTH_NTLM},
+    {"Digest", HTTP_AUTH_DIGEST},
+    {"dIGEST", HTTP_AUTH_DIGEST},
+    {"Negotiate", HTTP_AUTH_NEGOTIATE},
+    {"NEGOTIATE", HTTP_AUTH_NEGOTIATE},
     {"", 0},
     {"B", 0},
     {"Basi", 0},
@@ -47,34 +47,35 @@ static void scheme_bit(void **state)
 
     assert_non_null(exact);
     memcpy(exact, row->name, length);
-    assert_int_equal(http_scheme_bit(exact, length), row->bit);
+    assert_int_equal(http_auth_bit(exact, length), row->bit);
     free(exact);
     (void)snprintf(behind, sizeof(behind), "%s, realm=\"x\"", row->name);
-    assert_int_equal(http_scheme_bit(behind, length), row->bit);
+    assert_int_equal(http_auth_bit(behind, length), row->bit);
 }
 
 /* So that "the strongest" is the highest bit. */
 static void stronger_is_higher(void **state)
 {
     (void)state;
-    assert_true(HTTP_NEGOTIATE > HTTP_DIGEST);
-    assert_true(HTTP_DIGEST > HTTP_NTLM);
-    assert_true(HTTP_NTLM > HTTP_BASIC);
-    assert_int_equal(HTTP_ALL, HTTP_NEGOTIATE + HTTP_DIGEST + HTTP_NTLM + HTTP_BASIC);
+    assert_true(HTTP_AUTH_NEGOTIATE > HTTP_AUTH_DIGEST);
+    assert_true(HTTP_AUTH_DIGEST > HTTP_AUTH_NTLM);
+    assert_true(HTTP_AUTH_NTLM > HTTP_AUTH_BASIC);
+    assert_int_equal(HTTP_AUTH_ALL,
+                     HTTP_AUTH_NEGOTIATE + HTTP_AUTH_DIGEST + HTTP_AUTH_NTLM + HTTP_AUTH_BASIC);
 }
 
 /* Every set of schemes is named whole, each once, and its text is understood as the same set. */
 static void scheme_list(void **state)
 {
     (void)state;
-    for (unsigned schemes = 0; schemes <= HTTP_ALL; schemes++) {
-        char *list = http_scheme_list(schemes);
+    for (unsigned schemes = 0; schemes <= HTTP_AUTH_ALL; schemes++) {
+        char *list = http_auth_list(schemes);
         unsigned found = 0;
         size_t names = 0;
         assert_non_null(list);
         for (const char *at = list; *at;) {
             size_t length = strcspn(at, ",");
-            unsigned bit = http_scheme_bit(at, length);
+            unsigned bit = http_auth_bit(at, length);
             if (!bit || (found & bit))
                 unit_fail("`%s`", list);
             found |= bit;
@@ -96,13 +97,13 @@ static const struct auth_row {
     const char *name; /* and the value */
     unsigned schemes; /* 0 = refused */
 } auth_rows[] = {
-    {"basic", HTTP_BASIC},
-    {"Basic", HTTP_BASIC},
-    {"negotiate", HTTP_NEGOTIATE},
-    {"negotiate,ntlm", HTTP_NEGOTIATE | HTTP_NTLM},
-    {"basic,digest,ntlm,negotiate", HTTP_ALL},
-    {"NEGOTIATE,NTLM,DIGEST,BASIC", HTTP_ALL},
-    {"digest,digest", HTTP_DIGEST},
+    {"basic", HTTP_AUTH_BASIC},
+    {"Basic", HTTP_AUTH_BASIC},
+    {"negotiate", HTTP_AUTH_NEGOTIATE},
+    {"negotiate,ntlm", HTTP_AUTH_NEGOTIATE | HTTP_AUTH_NTLM},
+    {"basic,digest,ntlm,negotiate", HTTP_AUTH_ALL},
+    {"NEGOTIATE,NTLM,DIGEST,BASIC", HTTP_AUTH_ALL},
+    {"digest,digest", HTTP_AUTH_DIGEST},
     {"", 0},
     {",", 0},
     {"basic,", 0},
@@ -127,7 +128,7 @@ static void parse_auth(void **state)
     struct err err = ERR_INIT;
 
     (void)snprintf(value, sizeof(value), "%s", row->name);
-    int result = http_parse_auth(&setting, &schemes, &err);
+    int result = http_auth_parse(&setting, &schemes, &err);
     if (row->schemes) {
         assert_int_equal(result, 0);
         assert_err_unset(&err);

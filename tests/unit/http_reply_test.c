@@ -183,7 +183,7 @@ static void a_second_reply(void **state)
 
     parse_head(&reply, "HTTP/1.0 407 x\r\nProxy-Authenticate: Basic\r\nContent-Length: 3\r\n"
                        "Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n");
-    assert_int_equal(reply.offered, HTTP_BASIC);
+    assert_int_equal(reply.offered, HTTP_AUTH_BASIC);
     http_reply_release(&reply);
     parse_head(&reply, "HTTP/1.1 403 y\r\n\r\n");
     assert_int_equal(reply.status, 403);
@@ -457,37 +457,37 @@ static const struct offer_row {
     unsigned offered;
     const char *challenges; /* NULL: not looked at */
 } offer_rows[] = {
-    {"Basic", PA "Basic realm=\"x\"\r\n", HTTP_BASIC, "Basic"},
-    {"a scheme alone", PA "Negotiate\r\n", HTTP_NEGOTIATE, "Negotiate"},
-    {"the field in any case", "pRoXy-AuThEnTiCaTe: NTLM\r\n", HTTP_NTLM, "NTLM"},
-    {"the field without a blank", "Proxy-Authenticate:NTLM\r\n", HTTP_NTLM, "NTLM"},
-    {"the scheme in any case", PA "bASIC realm=x\r\n", HTTP_BASIC, "bASIC"},
+    {"Basic", PA "Basic realm=\"x\"\r\n", HTTP_AUTH_BASIC, "Basic"},
+    {"a scheme alone", PA "Negotiate\r\n", HTTP_AUTH_NEGOTIATE, "Negotiate"},
+    {"the field in any case", "pRoXy-AuThEnTiCaTe: NTLM\r\n", HTTP_AUTH_NTLM, "NTLM"},
+    {"the field without a blank", "Proxy-Authenticate:NTLM\r\n", HTTP_AUTH_NTLM, "NTLM"},
+    {"the scheme in any case", PA "bASIC realm=x\r\n", HTTP_AUTH_BASIC, "bASIC"},
     {"a scheme that we do not know", PA "Bearer realm=\"x\"\r\n", 0, "Bearer"},
-    {"a token", PA "Negotiate YIIBhwYGKwYBBQUCoIIBezCC==\r\n", HTTP_NEGOTIATE, "Negotiate"},
-    {"a token without padding", PA "NTLM TlRMTVNTUAAC\r\n", HTTP_NTLM, "NTLM"},
+    {"a token", PA "Negotiate YIIBhwYGKwYBBQUCoIIBezCC==\r\n", HTTP_AUTH_NEGOTIATE, "Negotiate"},
+    {"a token without padding", PA "NTLM TlRMTVNTUAAC\r\n", HTTP_AUTH_NTLM, "NTLM"},
     {"fields of their own", PA "Negotiate\r\n" PA "NTLM\r\n" PA "Basic realm=\"x\"\r\n",
-     HTTP_NEGOTIATE | HTTP_NTLM | HTTP_BASIC, "Negotiate, NTLM, Basic"},
-    {"a list", PA "Negotiate, NTLM, Basic realm=\"x\"\r\n", HTTP_NEGOTIATE | HTTP_NTLM | HTTP_BASIC,
-     "Negotiate, NTLM, Basic"},
+     HTTP_AUTH_NEGOTIATE | HTTP_AUTH_NTLM | HTTP_AUTH_BASIC, "Negotiate, NTLM, Basic"},
+    {"a list", PA "Negotiate, NTLM, Basic realm=\"x\"\r\n",
+     HTTP_AUTH_NEGOTIATE | HTTP_AUTH_NTLM | HTTP_AUTH_BASIC, "Negotiate, NTLM, Basic"},
     {"a list without blanks", PA "Negotiate,NTLM,Basic realm=\"x\"\r\n",
-     HTTP_NEGOTIATE | HTTP_NTLM | HTTP_BASIC, "Negotiate, NTLM, Basic"},
-    {"a list with tabs", PA "\tNegotiate\t,\tNTLM\t\r\n", HTTP_NEGOTIATE | HTTP_NTLM,
+     HTTP_AUTH_NEGOTIATE | HTTP_AUTH_NTLM | HTTP_AUTH_BASIC, "Negotiate, NTLM, Basic"},
+    {"a list with tabs", PA "\tNegotiate\t,\tNTLM\t\r\n", HTTP_AUTH_NEGOTIATE | HTTP_AUTH_NTLM,
      "Negotiate, NTLM"},
-    {"empty elements", PA ", ,Negotiate,,, NTLM , ,\r\n", HTTP_NEGOTIATE | HTTP_NTLM,
+    {"empty elements", PA ", ,Negotiate,,, NTLM , ,\r\n", HTTP_AUTH_NEGOTIATE | HTTP_AUTH_NTLM,
      "Negotiate, NTLM"},
     {"parameters, then another one",
      PA
      "Digest realm=\"x\", nonce=\"y\", qop=\"auth,auth-int\", stale=false, Basic realm=\"z\"\r\n",
-     HTTP_DIGEST | HTTP_BASIC, "Digest, Basic"},
-    {"two of the same", PA "Digest realm=\"x\", algorithm=MD5, Digest realm=\"x\"\r\n", HTTP_DIGEST,
-     NULL},
+     HTTP_AUTH_DIGEST | HTTP_AUTH_BASIC, "Digest, Basic"},
+    {"two of the same", PA "Digest realm=\"x\", algorithm=MD5, Digest realm=\"x\"\r\n",
+     HTTP_AUTH_DIGEST, NULL},
     {"names within quotes", PA "Bearer realm=\"Basic, NTLM, Negotiate\"\r\n", 0, "Bearer"},
-    {"names behind a quoted quote", PA "Bearer realm=\"a\\\", Basic, \\\\\", NTLM\r\n", HTTP_NTLM,
-     "Bearer, NTLM"},
+    {"names behind a quoted quote", PA "Bearer realm=\"a\\\", Basic, \\\\\", NTLM\r\n",
+     HTTP_AUTH_NTLM, "Bearer, NTLM"},
     {"a quote that is not closed", PA "Bearer realm=\"a, Basic, NTLM\r\n", 0, "Bearer"},
     {"a backslash at the end", PA "Bearer realm=\"a\\\r\n", 0, "Bearer"},
     {"blanks around =", PA "Digest realm = \"x\" , nonce = \"y\", Basic realm = \"z\"\r\n",
-     HTTP_DIGEST | HTTP_BASIC, "Digest, Basic"},
+     HTTP_AUTH_DIGEST | HTTP_AUTH_BASIC, "Digest, Basic"},
     {"parameters that are named like schemes", PA "Bearer basic=1, ntlm=2, digest = 3\r\n", 0,
      "Bearer"},
     {"words that are longer", PA "Basics, NTLMv2, Digest-x, Negotiate2\r\n", 0,
@@ -533,7 +533,7 @@ static void interim_fields_are_forgotten(void **state)
     struct http_reply reply;
 
     parse_head(&reply, "HTTP/1.1 103 Early Hints\r\n" PA "Basic\r\n\r\n" ERROR PA "NTLM\r\n\r\n");
-    assert_int_equal(reply.offered, HTTP_NTLM);
+    assert_int_equal(reply.offered, HTTP_AUTH_NTLM);
     text_is_same(reply.challenges, "NTLM");
     http_reply_release(&reply);
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "tests/unit/fake_unit.h"
-#include "transports/resolvconf.h"
+#include "transports/dns/resolvconf.h"
 
 #define DOMAINS_MAX 3
 

@@ -2,16 +2,17 @@
 #include "transports/curl/bridge.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/clock.h"
+#include "core/os.h"
 #include "core/relay.h"
+#include "core/thread.h"
 
-#define FINISH_MS 1000
+#define FINISH_NS CLOCK_S
 
 struct bridge {
     pthread_t thread;
@@ -55,17 +56,6 @@ static void *carry(void *arg)
     return NULL;
 }
 
-static bool start(struct bridge *bridge)
-{
-    sigset_t all, before;
-
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&bridge->thread, NULL, carry, bridge);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error == 0;
-}
-
 struct bridge *bridge_new(struct stream *below, struct curl_sockaddr *address, curl_socket_t *fd,
                           struct ctx *ctx)
 {
@@ -82,8 +72,11 @@ struct bridge *bridge_new(struct stream *below, struct curl_sockaddr *address, c
     *fd = gate_open(&bridge->gate, address, ctx->err);
     if (*fd == CURL_SOCKET_BAD)
         goto fail;
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, bridge->stop) == -1 || !start(bridge)) {
-        (void)err_set(ctx->err, ERR_CONNECT, "a bridge for libcurl: %s", strerror(errno));
+    int error = os_pipe(bridge->stop) == -1 ? errno : 0;
+    if (!error)
+        error = thread_start(&bridge->thread, carry, bridge);
+    if (error) {
+        (void)err_set(ctx->err, ERR_CONNECT, "a bridge for libcurl: %s", strerror(error));
         goto fail;
     }
     TRACE(ctx->trace, "curl", "a bridge to the stream below");
@@ -108,7 +101,8 @@ int bridge_finish(struct bridge *bridge, int fd, struct err *err)
     struct pollfd gone = {.fd = fd};
 
     (void)shutdown(fd, SHUT_WR);
-    if (poll(&gone, 1, FINISH_MS) <= 0 || bridge->err.code == ERR_NONE)
+    /* The thread writes its err before it closes the near end, which is what poll sees. */
+    if (poll(&gone, 1, clock_poll_ms(clock_ns() + FINISH_NS)) <= 0 || bridge->err.code == ERR_NONE)
         return 0;
     return err_set(err, bridge->err.code, "%s", err_text(&bridge->err));
 }

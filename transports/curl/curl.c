@@ -21,16 +21,6 @@ struct login {
     const char *user;
 };
 
-/* The strongest of them has the highest bit. */
-static unsigned strongest(unsigned schemes)
-{
-    unsigned bit = HTTP_NEGOTIATE;
-
-    while (bit && !(schemes & bit))
-        bit >>= 1;
-    return bit;
-}
-
 /* --- failures --- */
 
 static const struct complaint {
@@ -46,8 +36,8 @@ static const struct complaint {
     {CURLE_SSL_CONNECT_ERROR, ERR_REFUSED, "; perhaps it is an http:// proxy"},
 };
 
-/* TLS 1.3 lets a proxy say only after the handshake that it misses a certificate, and by then it may
- * have closed. */
+/* TLS 1.3 lets a proxy say only after the handshake that it misses a certificate, and by then it
+ * may have closed. */
 static bool wants_certificate(const struct transfer *transfer, const char *why)
 {
     return transfer->tls_up && transfer->reply.status == 0 &&
@@ -79,10 +69,10 @@ static int complain(const struct transfer *transfer, CURLcode code)
 static int refuse_login(const struct login *login, const struct transfer *transfer)
 {
     const struct http_reply *reply = &transfer->reply;
-    unsigned scheme = strongest(login->tried & reply->offered);
-    char *name = http_scheme_list(scheme);
+    unsigned scheme = http_auth_strongest(login->tried & reply->offered);
+    char *name = http_auth_list(scheme);
 
-    if (scheme == HTTP_NEGOTIATE && transfer->gss)
+    if (scheme == HTTP_AUTH_NEGOTIATE && transfer->gss)
         (void)err_set(
             login->ctx->err, ERR_AUTH,
             "Negotiate: %s; is there a ticket (klist), and is this the proxy's real name? "
@@ -101,13 +91,13 @@ static int refuse_login(const struct login *login, const struct transfer *transf
 static int next_login(struct login *login, const struct transfer *transfer)
 {
     const struct http_reply *reply = &transfer->reply;
-    unsigned failed = strongest(login->tried & reply->offered);
+    unsigned failed = http_auth_strongest(login->tried & reply->offered);
 
     TRACE(login->ctx->trace, "curl", "the proxy offers %s",
           reply->challenges ? reply->challenges : "no scheme");
     /* No ticket, or not a good one: what is weaker may do. */
-    if (failed == HTTP_NEGOTIATE)
-        login->allowed &= ~(unsigned)HTTP_NEGOTIATE;
+    if (failed == HTTP_AUTH_NEGOTIATE)
+        login->allowed &= ~(unsigned)HTTP_AUTH_NEGOTIATE;
     else if (failed && !credential_retry(login->hop))
         return refuse_login(login, transfer);
 
@@ -115,11 +105,11 @@ static int next_login(struct login *login, const struct transfer *transfer)
     if (!usable && failed)
         return refuse_login(login, transfer);
     if (!usable)
-        return http_no_scheme(login->hop, login->allowed, reply->challenges, login->ctx->err);
+        return http_no_auth(login->allowed, reply->challenges, login->ctx->err);
     if (credential_user(login->hop, &login->user, login->ctx) == -1)
         return -1;
     if (!login->user)
-        usable &= HTTP_NEGOTIATE;
+        usable &= HTTP_AUTH_NEGOTIATE;
     if (!usable && failed)
         return refuse_login(login, transfer);
     if (!usable)
@@ -137,7 +127,7 @@ static int first_login(struct login *login)
     if (credential_user(login->hop, &login->user, login->ctx) == -1)
         return -1;
     if (strcmp(login->hop->scheme, "http") == 0 || single)
-        login->tried = login->user ? login->allowed : login->allowed & HTTP_NEGOTIATE;
+        login->tried = login->user ? login->allowed : login->allowed & HTTP_AUTH_NEGOTIATE;
     return 0;
 }
 
@@ -145,7 +135,7 @@ static int log_in(const struct login *login, struct transfer *transfer)
 {
     const char *secret = NULL;
 
-    if (login->tried & ~(unsigned)HTTP_NEGOTIATE) {
+    if (login->tried & ~(unsigned)HTTP_AUTH_NEGOTIATE) {
         secret = credential_secret(login->hop, login->ctx);
         if (!secret)
             return -1;
@@ -180,7 +170,7 @@ static int explain(const struct transfer *transfer, CURLcode code)
 
 static void trace_request(const struct login *login, const struct endpoint *to)
 {
-    char *schemes = login->tried ? http_scheme_list(login->tried) : NULL;
+    char *schemes = login->tried ? http_auth_list(login->tried) : NULL;
 
     TRACE(login->ctx->trace, "curl", "CONNECT %s%s%s", to->text, schemes ? " with " : "",
           schemes ? schemes : "");
@@ -227,7 +217,7 @@ static struct stream *curl_dial(const struct hop *hop, const struct dialer *belo
         (void)err_set(ctx->err, ERR_MODULE, "libcurl does not start");
         return NULL;
     }
-    if (http_allowed(hop, &login.allowed, ctx->err) == -1 || first_login(&login) == -1)
+    if (http_auth_allowed(hop, &login.allowed, ctx->err) == -1 || first_login(&login) == -1)
         return NULL;
     do
         stream = attempt(&login, below, to, &again);

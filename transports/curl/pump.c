@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "core/exchange.h"
-#include "core/os.h"
 #include "core/secret.h"
 
 /* A piece of a handshake. libcurl's socket has room for many when poll(2) says that it has any. */
@@ -94,10 +93,8 @@ static int pump_head(struct pump *pump, struct http_reply *reply, struct ctx *ct
 static size_t look_ahead(struct stream *below, struct http_reply *reply, bool *looked)
 {
     char data[PIECE_BYTES];
-    ssize_t seen = -1;
+    ssize_t seen = exchange_peek(below, data, sizeof(data));
 
-    if (below->rfd != -1 && below->rfd == below->wfd)
-        seen = recv(below->rfd, data, sizeof(data), MSG_PEEK | MSG_DONTWAIT);
     *looked = seen > 0;
     return seen > 0 ? reply->sink.take(&reply->sink, data, (size_t)seen) : 1;
 }
@@ -121,8 +118,7 @@ static int pump_down(struct pump *pump, struct stream *below, struct http_reply 
         (void)shutdown(pump->near, SHUT_WR);
         return 0;
     }
-    if (below->rfd != -1)
-        (void)os_tcp_quickack(below->rfd);
+    exchange_acknowledge(below);
     if (in_body)
         return give(pump, body, (size_t)got);
     if (!looked)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Carries a handshake between libcurl's socket and the stream below, and stops exactly at the end of
- * the answer that opens the tunnel.
+ * Carries a handshake between libcurl's socket and the stream below, and stops exactly at the end
+ * of the answer that opens the tunnel.
  *
- * What the proxy says is read with the eyes of our own parser: a head, which libcurl gets when it is
- * complete, then the body of an answer that opens nothing, until libcurl says something again.
+ * What the proxy says is read with the eyes of our own parser: a head, which libcurl gets when it
+ * is complete, then the body of an answer that opens nothing, until libcurl says something again.
  */
 #ifndef STILE_TRANSPORTS_CURL_PUMP_H
 #define STILE_TRANSPORTS_CURL_PUMP_H

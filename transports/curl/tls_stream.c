@@ -37,7 +37,7 @@ static ssize_t tls_read(struct stream *stream, void *data, size_t size)
         return (ssize_t)got;
     if (code == CURLE_AGAIN)
         return STREAM_AGAIN;
-    TRACE(tls->transfer->ctx->trace, "curl", "receiving: %s", tls->transfer->why);
+    TRACE(tls->transfer->trace, "curl", "receiving: %s", tls->transfer->why);
     errno = ECONNRESET;
     return STREAM_FAIL;
 }
@@ -133,6 +133,9 @@ struct stream *tls_stream_new(struct transfer **transfer)
     }
     tls->stream = (struct stream){.ops = &tls_ops, .rfd = -1, .wfd = -1};
     tls->transfer = *transfer;
+    tls->transfer->ctx = NULL;
+    tls->transfer->below = NULL;
+    tls->transfer->to = NULL;
     tls->fd = fd;
     tls->drained = tls->shut = false;
     tls->staged = tls->sent = 0;

@@ -121,7 +121,7 @@ static int take_words(CURL *easy, curl_infotype type, char *text, size_t size, v
         size--;
     if (type != CURLINFO_TEXT || size == 0)
         return 0;
-    TRACE_LEVEL(2, transfer->ctx->trace, "curl", "%.*s", (int)size, text);
+    TRACE_LEVEL(2, transfer->trace, "curl", "%.*s", (int)size, text);
     /* It has no other way to say that TLS is up. */
     if (size > strlen(up) && strncmp(text, up, strlen(up)) == 0)
         transfer->tls_up = true;
@@ -301,6 +301,7 @@ int transfer_init(struct transfer *transfer, const struct hop *hop, const struct
     transfer->below = below;
     transfer->to = to;
     transfer->ctx = ctx;
+    transfer->trace = ctx->trace;
     transfer->tls = strcmp(hop->scheme, "https") == 0;
     transfer->fd = CURL_SOCKET_BAD;
     transfer->timer_ns = CLOCK_NEVER;
@@ -326,10 +327,10 @@ int transfer_log_in(struct transfer *transfer, unsigned schemes, const char *use
         unsigned scheme;
         unsigned long bit;
     } bits[] = {
-        {HTTP_BASIC, CURLAUTH_BASIC},
-        {HTTP_DIGEST, CURLAUTH_DIGEST},
-        {HTTP_NTLM, CURLAUTH_NTLM},
-        {HTTP_NEGOTIATE, CURLAUTH_NEGOTIATE},
+        {HTTP_AUTH_BASIC, CURLAUTH_BASIC},
+        {HTTP_AUTH_DIGEST, CURLAUTH_DIGEST},
+        {HTTP_AUTH_NTLM, CURLAUTH_NTLM},
+        {HTTP_AUTH_NEGOTIATE, CURLAUTH_NEGOTIATE},
     };
     unsigned long mask = 0;
 

@@ -27,7 +27,8 @@ struct transfer {
     const struct hop *hop;
     const struct dialer *below;
     const struct endpoint *to;
-    struct ctx *ctx;
+    struct ctx *ctx; /* as `below` and `to`: NULL once the dial is over */
+    const struct trace *trace;
     bool tls;
 
     CURLM *multi;
@@ -49,11 +50,13 @@ struct transfer {
     void *ssl;               /* OpenSSL's SSL of the connection, NULL where it isn't OpenSSL */
 };
 
-/* Makes a transfer with all options set, and dials nothing. `schemes` are bits of enum http_scheme,
- * 0 for a CONNECT without credentials; `user` and `secret` may be NULL. 0, or -1 with ctx->err set;
+/* Makes a transfer with all options set, and dials nothing. 0, or -1 with ctx->err set;
  * transfer_release is due either way. */
 int transfer_init(struct transfer *transfer, const struct hop *hop, const struct dialer *below,
                   const struct endpoint *to, struct ctx *ctx);
+
+/* The login: bits of enum http_auth, 0 for a CONNECT without credentials; `user` and `secret`
+ * may be NULL. libcurl keeps copies. 0, or -1 with ctx->err set. */
 int transfer_log_in(struct transfer *transfer, unsigned schemes, const char *user,
                     const char *secret);
 

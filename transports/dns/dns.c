@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
-#include "transports/resolvconf.h"
+#include "transports/dns/resolvconf.h"
 #include "transports/transport.h"
 
 _Static_assert(DNS_FDS == ARES_GETSOCK_MAXNUM, "all the sockets that ares_getsock knows");

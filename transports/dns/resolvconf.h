@@ -3,8 +3,8 @@
  * What resolv.conf(5) says and c-ares 1.18 does not do for us: the search list with A and AAAA
  * together, and the options `timeout:` and `attempts:` (it has retrans: and retry: of its own).
  */
-#ifndef STILE_TRANSPORTS_RESOLVCONF_H
-#define STILE_TRANSPORTS_RESOLVCONF_H
+#ifndef STILE_TRANSPORTS_DNS_RESOLVCONF_H
+#define STILE_TRANSPORTS_DNS_RESOLVCONF_H
 
 #include <stddef.h>
 

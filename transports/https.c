@@ -1,27 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "transports/libcurl.h"
+#include "transports/https.h"
 
 #include "config/credential.h"
-#include "transports/dialer.h"
 #include "transports/http.h"
 #include "transports/module.h"
-
-struct stream *libcurl_dial(const struct hop *hop, const struct dialer *below,
-                            const struct endpoint *to, struct ctx *ctx)
-{
-    struct module_loading *loading = module_loading_start("curl", ctx->trace);
-    struct stream *ready = dialer_dial(below, &hop->address, ctx);
-    const struct transport_module *module = module_loading_finish(loading, ctx->err);
-    struct stream *stream = NULL;
-
-    if (ready && module) {
-        struct dialer primed = *below;
-        primed.ready = &ready;
-        stream = module->transports[0]->dial(hop, &primed, to, ctx);
-    }
-    stream_close(ready);
-    return stream;
-}
 
 static int https_check(const struct hop *hop, struct err *err)
 {
@@ -32,6 +14,12 @@ static int https_check(const struct hop *hop, struct err *err)
     if (hop_setting(hop, "key") && !hop_setting(hop, "cert"))
         return hop_setting_fault(hop_find_setting(hop, "key"), err, "a cert must go with it");
     return http_check(hop, err);
+}
+
+static struct stream *https_dial(const struct hop *hop, const struct dialer *below,
+                                 const struct endpoint *to, struct ctx *ctx)
+{
+    return module_dial("curl", hop, below, to, ctx);
 }
 
 static const char *const https_schemes[] = {"https", NULL};
@@ -45,5 +33,5 @@ const struct transport https_transport = {
     .default_port = 443,
     .layered = true,
     .check = https_check,
-    .dial = libcurl_dial,
+    .dial = https_dial,
 };

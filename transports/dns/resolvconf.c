@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "transports/resolvconf.h"
+#include "transports/dns/resolvconf.h"
 
 #include <stdbool.h>
 #include <stdio.h>
