@@ -3,6 +3,7 @@
 ## make              build the program in $(BUILD)
 ## make demo         install what is lacking, build, log in through stile with the real ssh
 ## make test         install what is lacking, build, run unit and end-to-end tests
+## make fuzz         libFuzzer (clang) on the targets that match T=, for TIME= seconds each
 ## make bench        measure against nc, ncat, socat, connect and plain ssh; writes the README's table
 ## make lint         clang-tidy, cppcheck, man pages, and both compilers with -Werror
 ## make format       clang-format over all sources
@@ -92,6 +93,7 @@ LIB_SRC := $(filter-out $(OTHER_OS) $(OTHER_MODULES),$(wildcard core/*.c config/
 CMD_SRC := $(wildcard cmd/*.c)
 UNIT_SRC := $(wildcard tests/unit/*_test.c)
 UNIT_HELP_SRC := $(wildcard tests/unit/fake_*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 HEADERS := $(wildcard */*.h transports/*/*.h tests/*/*.h)
 C_FILES := $(wildcard */*.c transports/*/*.c tests/*/*.c)
@@ -126,6 +128,10 @@ UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 # All that a test can link: everything but the commands themselves.
 UNIT_OBJ := $(UNIT_HELP_OBJ) $(filter-out %/module_shared.o %/module_static.o,$(LIB_OBJ)) \
 	$(BUILD)/transports/module_static.o $(MODULE_OBJ) $(BUILD)/cmd/options.o
+FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
+# The peer, and what runs a target over files where libFuzzer does not.
+FUZZ_OBJ := $(BUILD)/tests/fuzz/fuzz.o $(BUILD)/tests/fuzz/once.o
+FUZZ_LINK_OBJ = $(filter-out $(UNIT_HELP_OBJ),$(UNIT_OBJ))
 BENCH_BIN := $(BENCH_SRC:%.c=$(BUILD)/%)
 
 # --- build -------------------------------------------------------------------------------------
@@ -172,10 +178,15 @@ $(BUILD)/transports/module.o: $(BUILD)/libdir
 $(CMD_OBJ): private ALL_CFLAGS += -DSTILE_VERSION='"$(VERSION)"'
 $(CMD_OBJ): $(BUILD)/version
 
--include $(LIB_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(BUILD)/transports/module_static.d $(CMD_OBJ:.o=.d) $(UNIT_HELP_OBJ:.o=.d) $(UNIT_BIN:=.d) $(BENCH_BIN:=.d)
+-include $(LIB_OBJ:.o=.d) $(MODULE_OBJ:.o=.d) $(BUILD)/transports/module_static.d $(CMD_OBJ:.o=.d) $(UNIT_HELP_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d) \
+	$(FUZZ_OBJ:.o=.d) $(BENCH_BIN:=.d)
 
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(UNIT_OBJ)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) \
+		$(MODULE_LIBS) -ldl
+
+$(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(FUZZ_OBJ) $(FUZZ_LINK_OBJ)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out $(FUZZ_OMIT),$^) $(FUZZ_LIBS) \
 		$(MODULE_LIBS) -ldl
 
 $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/core/clock.o
@@ -190,7 +201,7 @@ TEST_NEEDS := $(DEMO_NEEDS) libcmocka-dev python3 python3-pytest python3-paramik
 	git rsync iproute2 dnsmasq-base netbase locales \
 	squid dante-server microsocks stunnel4 socat openssl netcat-openbsd ncat krb5-kdc krb5-admin-server krb5-user
 BENCH_NEEDS := $(DEMO_NEEDS) python3 iproute2 netcat-openbsd ncat socat connect-proxy corkscrew \
-	dante-server microsocks
+	dante-server microsocks squid openssl
 
 demo:
 	@$(NEED) $(BUILD_NEEDS) $(DEMO_NEEDS)
@@ -199,11 +210,32 @@ demo:
 
 test:
 	@$(NEED) $(BUILD_NEEDS) $(TEST_NEEDS)
-	@$(MAKE) --no-print-directory -k all unit e2e
+	@$(MAKE) --no-print-directory -k all unit corpora e2e
 
-.PHONY: unit e2e
+.PHONY: unit corpora e2e fuzz
 unit: $(UNIT_BIN)
 	@sh tests/unit.sh '$(T)' $(UNIT_BIN)
+
+# Those whose name contains T; all without it.
+matching = $(if $(T),$(foreach file,$(1),$(if $(findstring $(T),$(notdir $(file))),$(file))),$(1))
+
+# What the fuzzers have learnt, as tests.
+corpora: $(FUZZ_BIN)
+	@for target in $(call matching,$(FUZZ_BIN)); do \
+		name=$${target##*/}; timeout 60 $$target tests/fuzz/corpus/$${name%_fuzz}/* || exit 1; done
+
+# In a build of its own: all of it is instrumented, and libFuzzer has the main function.
+TIME ?= 60
+FUZZ_NEEDS := clang libclang-rt-14-dev
+fuzz:
+	@$(NEED) $(BUILD_NEEDS) $(FUZZ_NEEDS)
+	@$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang SAN=address,undefined \
+		EXTRA_CFLAGS='-fsanitize=fuzzer-no-link -Wno-unknown-warning-option' \
+		FUZZ_OMIT=build-fuzz/tests/fuzz/once.o FUZZ_LIBS=-fsanitize=fuzzer $(FUZZ_SRC:%.c=build-fuzz/%)
+	@for target in $(call matching,$(FUZZ_SRC:%.c=build-fuzz/%)); do \
+		name=$${target##*/}; name=$${name%_fuzz}; echo "=== $$name"; \
+		mkdir -p build-fuzz/corpus/$$name && $$target -max_total_time=$(TIME) -print_final_stats=1 \
+			-artifact_prefix=build-fuzz/$$name- build-fuzz/corpus/$$name tests/fuzz/corpus/$$name || exit 1; done
 
 # pytest's 5 is "nothing matched", which is fine when a pattern meant the unit tests.
 e2e: $(BUILD)/stile

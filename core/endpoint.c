@@ -58,7 +58,8 @@ static const char *host_fault(const char *host)
     if (strpbrk(host, "/@"))
         return "holds '/' or '@'";
     if (strpbrk(host, "[]")) {
-        bool enclosed = host[0] == '[' && host[length - 1] == ']';
+        bool enclosed = host[0] == '[' && strpbrk(host + 1, "[]") == host + length - 1 &&
+                        host[length - 1] == ']';
         if (!enclosed || !is_ipv6(host + 1, length - 2))
             return "has brackets that do not enclose an IPv6 address";
         length -= 2;

@@ -39,7 +39,8 @@ void err_silence(struct err *err)
     err->silent = true;
 }
 
-static void err_vwrap(struct err *err, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void err_vwrap(struct err *err, const char *format,
+                                                            va_list args)
 {
     char *prefix = err->text ? text_vformat(format, args) : NULL;
     char *text = prefix ? text_format("%s: %s", prefix, err->text) : NULL;

@@ -92,6 +92,15 @@ int http_check_header(const struct setting *setting, struct err *err)
     return 0;
 }
 
+/* Frees what was there before. NULL when memory is lacking, now or before. */
+static char *add_line(char *text, const char *line)
+{
+    char *longer = text ? text_join(text, line, "\r\n", (char *)NULL) : NULL;
+
+    secret_free(text);
+    return longer;
+}
+
 char *http_request(const struct endpoint *to, const struct hop *hop, const char *authorization)
 {
     char *request =
@@ -99,15 +108,10 @@ char *http_request(const struct endpoint *to, const struct hop *hop, const char 
                   authorization ? "Proxy-Authorization: " : "", authorization ? authorization : "",
                   authorization ? "\r\n" : "", (char *)NULL);
 
-    for (size_t i = 0; request && i <= hop->setting_count; i++) {
-        const struct setting *setting = &hop->settings[i];
-        bool last = i == hop->setting_count;
-        if (!last && strcmp(setting->name, "header") != 0)
-            continue;
-        char *longer = text_join(request, last ? "" : setting->value, "\r\n", (char *)NULL);
-        secret_free(request);
-        request = longer;
-    }
+    for (size_t i = 0; request && i < hop->setting_count; i++)
+        if (strcmp(hop->settings[i].name, "header") == 0)
+            request = add_line(request, hop->settings[i].value);
+    request = add_line(request, "");
     return request;
 }
 
