@@ -6,10 +6,11 @@ import pathlib
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
-from harness import Task, one_line, payload, take
+from harness import Task, one_line, payload, take, until
 from peers.tcp import read_exactly
 from proxies import PASSWORD, USER, need_root
 from terminal import Terminal
@@ -104,6 +105,42 @@ def test_a_ticket_that_does_not_do_is_told(client, yard, user, words):
     """mallory has one, and is not let in; nobody has none."""
     client.env.update(yard.kdc.client(user))
     refused(client.run("-x", f"http://{yard.squid.negotiate}", "127.0.0.1", "22"), 6, *words)
+
+
+def silent_realm(yard, listen, folder):
+    """The environment of USER, whose realm takes questions and never answers; and that it is asked."""
+    kdc, silent = yard.kdc, listen()
+    env = kdc.client(USER)
+    tickets = folder / "tickets"
+    shutil.copy(env["KRB5CCNAME"].removeprefix("FILE:"), tickets)
+    config = folder / "krb5.conf"
+    config.write_text(kdc.config.read_text().replace(f"127.0.0.1:{kdc.port}", f"127.0.0.1:{silent.port}"))
+    return {"KRB5_CONFIG": str(config), "KRB5CCNAME": f"FILE:{tickets}"}, silent
+
+
+def no_ticket_for(yard, name):
+    """squid's address under a name for which nobody has a ticket yet."""
+    return str(yard.squid.negotiate).replace("localhost", name)
+
+
+def test_a_realm_that_does_not_answer_is_given_up_in_time(client, yard, listen, tmp_path):
+    env, silent = silent_realm(yard, listen, tmp_path)
+    client.env.update(env)
+    start = time.monotonic()
+    hop = f"http://{no_ticket_for(yard, '127.0.0.1')}"
+    refused(client.run("-w", "1", "-x", hop, "127.0.0.1", "22"), 7, "Kerberos", "no answer within 1 s")
+    assert time.monotonic() - start < 5
+    assert silent.was_called()
+
+
+def test_a_realm_that_does_not_answer_holds_nobody_back(client, yard, listen, tmp_path):
+    """ssh goes while the Kerberos library waits: so does stile."""
+    env, silent = silent_realm(yard, listen, tmp_path)
+    client.env.update(env)
+    running = client.start("-x", f"http://{no_ticket_for(yard, '127.0.0.1')}", "127.0.0.1", "22")
+    until(silent.was_called, "the realm is asked")
+    running.stdout.close()
+    running.wait(limit=5)
 
 
 @pytest.mark.parametrize("tls", ["", "tls_"])

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config/credential.h"
+#include "transports/curl/beside.h"
 #include "transports/curl/tls_stream.h"
 #include "transports/curl/transfer.h"
 #include "transports/http.h"
@@ -192,12 +193,13 @@ static struct stream *attempt(struct login *login, const struct dialer *below,
     }
     if (transfer_init(transfer, login->hop, below, to, ctx) == 0 && log_in(login, transfer) == 0) {
         trace_request(login, to);
-        CURLcode code = transfer_run(transfer);
+        CURLcode code = login->tried & HTTP_AUTH_NEGOTIATE ? transfer_run_beside(&transfer, ctx)
+                                                           : transfer_run(transfer);
         if (code == CURLE_OK)
             stream = harvest(&transfer);
-        else if (ctx->err->code == ERR_NONE && transfer->reply.status == 407)
+        else if (transfer && ctx->err->code == ERR_NONE && transfer->reply.status == 407)
             *again = next_login(login, transfer) == 0;
-        else
+        else if (transfer)
             (void)explain(transfer, code);
     }
     if (transfer)
