@@ -27,6 +27,7 @@ struct secret_slot {
     unsigned prompts;
     bool netrc_read;
     struct netrc_entry netrc; /* nothing in it when there is none */
+    char *question;           /* of credential_set_question */
 };
 
 /* --- the settings --- */
@@ -341,16 +342,38 @@ bool credential_retry(const struct hop *hop)
     return true;
 }
 
-void credential_forget(const struct hop *hop)
+int credential_set_question(const struct hop *hop, const char *question)
 {
     struct secret_slot *slot = hop->secret;
+    char *copy = slot ? strdup(question) : NULL;
 
-    if (!slot)
-        return;
+    if (!copy)
+        return -1;
+    free(slot->question);
+    slot->question = copy;
+    return 0;
+}
+
+const char *credential_question(const struct hop *hop)
+{
+    return hop->secret ? hop->secret->question : NULL;
+}
+
+/* Forgets all but the password of the URL. */
+static void slot_clear(struct secret_slot *slot)
+{
     slot_reset(slot);
     netrc_release(&slot->netrc);
+    free(slot->question);
+    slot->question = NULL;
     slot->netrc_read = false;
     slot->prompts = 0;
+}
+
+void credential_forget(const struct hop *hop)
+{
+    if (hop->secret)
+        slot_clear(hop->secret);
 }
 
 struct secret_slot *secret_slot_new(const char *password)
@@ -370,8 +393,7 @@ void secret_slot_free(struct secret_slot *slot)
 {
     if (!slot)
         return;
-    slot_reset(slot);
-    netrc_release(&slot->netrc);
+    slot_clear(slot);
     secret_free(slot->of_url);
     free(slot);
 }

@@ -54,6 +54,16 @@ const char *credential_secret(const struct hop *hop, struct ctx *ctx);
  * mistyped, and has three tries. When true the secret is wiped, and credential_secret asks. */
 bool credential_retry(const struct hop *hop);
 
+/*
+ * What the hop said when it asked for a login, so that a second dial need not be asked again. Keeps
+ * a copy with the hop until credential_forget, instead of an earlier one. 0, or -1 when memory is
+ * lacking.
+ */
+int credential_set_question(const struct hop *hop, const char *question);
+
+/* NULL when there is none. */
+const char *credential_question(const struct hop *hop);
+
 /* Wipes what is kept with the hop, but for the password of its URL, which cannot be had again: that
  * one stays until hops_release. */
 void credential_forget(const struct hop *hop);

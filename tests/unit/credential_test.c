@@ -1061,6 +1061,36 @@ static void the_first_setting_counts(void **state)
     home_release(&home);
 }
 
+static void what_the_hop_said(void **state)
+{
+    (void)state;
+    char said[] = "Basic realm=x";
+    struct home home;
+
+    home_init(&home, URL);
+    assert_null(credential_question(home.hop));
+    assert_int_equal(credential_set_question(home.hop, said), 0);
+    said[0] = 'X';
+    assert_string_equal(credential_question(home.hop), "Basic realm=x");
+    assert_int_equal(credential_set_question(home.hop, "NTLM"), 0);
+    assert_string_equal(credential_question(home.hop), "NTLM");
+    /* A secret that was turned down does not change what is asked. */
+    folder_put(&home.folder, "answer", "pw\n", 0600);
+    secret_is(&home, "pw");
+    assert_true(credential_retry(home.hop));
+    assert_string_equal(credential_question(home.hop), "NTLM");
+    credential_forget(home.hop);
+    assert_null(credential_question(home.hop));
+    assert_int_equal(credential_set_question(home.hop, ""), 0);
+    assert_string_equal(credential_question(home.hop), "");
+    home_release(&home);
+
+    home_init(&home, "exec:true");
+    assert_null(credential_question(home.hop));
+    assert_int_equal(credential_set_question(home.hop, "x"), -1);
+    home_release(&home);
+}
+
 int main(void)
 {
     static struct unit unit;
@@ -1105,5 +1135,6 @@ int main(void)
     UNIT_TEST(&unit, check_all);
     UNIT_TEST(&unit, check_every_name);
     UNIT_TEST(&unit, the_first_setting_counts);
+    UNIT_TEST(&unit, what_the_hop_said);
     return unit_run(&unit, "credential");
 }
