@@ -20,4 +20,13 @@ struct dialer {
     struct stream **ready;
 };
 
+/* Closes what is ready: it has waited too long. */
+static inline void dialer_drop_ready(const struct dialer *dialer)
+{
+    if (!dialer->ready)
+        return;
+    stream_close(*dialer->ready);
+    *dialer->ready = NULL;
+}
+
 #endif

@@ -10,6 +10,7 @@
 #include "config/words.h"
 #include "core/child.h"
 #include "core/clock.h"
+#include "core/guard.h"
 #include "core/os.h"
 #include "core/text.h"
 #include "transports/label.h"
@@ -67,6 +68,7 @@ static int exec_finish(struct stream *stream, struct err *err)
 
     if (!exec->pid || child_wait(exec->pid, &status, clock_ns() + END_NS) == -1)
         return 0;
+    guard_release(exec->pid);
     exec->pid = 0;
     if (status == 0)
         return 0;
@@ -81,8 +83,10 @@ static void exec_close(struct stream *stream)
     struct exec_stream *exec = exec_stream(stream);
 
     stream_close(exec->inner);
-    if (exec->pid)
+    if (exec->pid) {
         child_end(exec->pid);
+        guard_release(exec->pid);
+    }
     label_finish(exec->label, clock_ns() + LAST_WORDS_NS);
     free(exec->name);
     free(exec);
@@ -234,7 +238,7 @@ static int exec_start(struct exec_stream *exec, char *const *words, struct ctx *
         .err = pipes.err[PIPE_WRITE],
         .bound = true,
     };
-    exec->pid = child_start(&plan, ctx->err);
+    exec->pid = guard_start(&plan, ctx->err);
     if (exec->pid == -1) {
         exec->pid = 0;
         (void)err_wrap(ctx->err, "exec");

@@ -105,17 +105,23 @@ static void hang_up(struct tunnel *tunnel)
     tunnel->used = false;
 }
 
-static int prepare_basic(struct tunnel *tunnel)
+/* The secret, or NULL. May leave no connection behind. */
+static const char *fetch_secret(struct tunnel *tunnel)
 {
     int64_t asked_ns = clock_ns();
     const char *secret = credential_secret(tunnel->hop, tunnel->ctx);
 
-    if (!secret)
-        return -1;
-    drop_authorization(tunnel);
-    tunnel->authorization = http_basic(tunnel->user, secret, tunnel->ctx->err);
     if (clock_ns() - asked_ns > IDLE_MAX_NS)
         hang_up(tunnel);
+    return secret;
+}
+
+static int prepare_basic(struct tunnel *tunnel)
+{
+    const char *secret = fetch_secret(tunnel);
+
+    drop_authorization(tunnel);
+    tunnel->authorization = secret ? http_basic(tunnel->user, secret, tunnel->ctx->err) : NULL;
     return tunnel->authorization ? 0 : -1;
 }
 
@@ -177,8 +183,8 @@ static int say_and_listen(struct tunnel *tunnel)
     return 0;
 }
 
-/* The proxy wants to know who we are. */
-static enum outcome authenticate(struct tunnel *tunnel)
+/* Chooses what to answer to a 407 that is in tunnel->reply. */
+static enum outcome choose(struct tunnel *tunnel)
 {
     const struct http_reply *reply = &tunnel->reply;
     struct err *err = tunnel->ctx->err;
@@ -196,15 +202,33 @@ static enum outcome authenticate(struct tunnel *tunnel)
         (void)http_no_user(tunnel->hop, reply->challenges, err);
         return TUNNEL_FAILED;
     }
-    if (usable != HTTP_AUTH_BASIC)
-        return TUNNEL_HAND_OVER;
-    if (tunnel->authorization && !credential_retry(tunnel->hop)) {
-        (void)http_turned_down(tunnel->user, "Basic", reply->challenges, err);
+    if (usable == HTTP_AUTH_BASIC)
+        return prepare_basic(tunnel) == -1 ? TUNNEL_FAILED : TUNNEL_AGAIN;
+    /* Fetched here, where the connection can still be given up while a person types. */
+    if (!(usable & HTTP_AUTH_NEGOTIATE) && !fetch_secret(tunnel))
+        return TUNNEL_FAILED;
+    return TUNNEL_HAND_OVER;
+}
+
+/* The proxy wants to know who we are. What it asks is kept, so that it need not be asked again when
+ * it is dialed again. */
+static enum outcome authenticate(struct tunnel *tunnel)
+{
+    const struct http_reply *reply = &tunnel->reply;
+
+    if (tunnel->authorization && reply->offered & HTTP_AUTH_BASIC &&
+        !credential_retry(tunnel->hop)) {
+        (void)http_turned_down(tunnel->user, "Basic", reply->challenges, tunnel->ctx->err);
         return TUNNEL_FAILED;
     }
-    if (skip_body(tunnel) == -1)
+    char *question = http_question(reply);
+    int kept = question ? credential_set_question(tunnel->hop, question) : -1;
+    free(question);
+    if (kept == -1) {
+        (void)err_no_memory(tunnel->ctx->err);
         return TUNNEL_FAILED;
-    return prepare_basic(tunnel) == -1 ? TUNNEL_FAILED : TUNNEL_AGAIN;
+    }
+    return skip_body(tunnel) == -1 ? TUNNEL_FAILED : choose(tunnel);
 }
 
 static enum outcome step(struct tunnel *tunnel)
@@ -228,23 +252,30 @@ static enum outcome step(struct tunnel *tunnel)
     return TUNNEL_FAILED;
 }
 
-/* Where nothing but Basic is allowed there is nothing to wait for. */
-static int prepare(struct tunnel *tunnel)
+/* What is known before the first word: what the proxy has asked in an earlier dial, or that nothing
+ * but Basic is allowed, so that there is nothing to wait for. */
+static enum outcome prepare(struct tunnel *tunnel)
 {
+    const char *question = credential_question(tunnel->hop);
+
     if (http_auth_allowed(tunnel->hop, &tunnel->allowed, tunnel->ctx->err) == -1)
-        return -1;
+        return TUNNEL_FAILED;
+    if (question) {
+        (void)tunnel->reply.sink.take(&tunnel->reply.sink, question, strlen(question));
+        return choose(tunnel);
+    }
     if (tunnel->allowed != HTTP_AUTH_BASIC)
-        return 0;
+        return TUNNEL_AGAIN;
     if (credential_user(tunnel->hop, &tunnel->user, tunnel->ctx) == -1)
-        return -1;
-    return tunnel->user ? prepare_basic(tunnel) : 0;
+        return TUNNEL_FAILED;
+    return !tunnel->user || prepare_basic(tunnel) == 0 ? TUNNEL_AGAIN : TUNNEL_FAILED;
 }
 
 static struct stream *http_dial(const struct hop *hop, const struct dialer *below,
                                 const struct endpoint *to, struct ctx *ctx)
 {
     struct tunnel tunnel;
-    enum outcome outcome = TUNNEL_FAILED;
+    enum outcome outcome;
 
     tunnel.hop = hop;
     tunnel.below = below;
@@ -256,17 +287,15 @@ static struct stream *http_dial(const struct hop *hop, const struct dialer *belo
     tunnel.authorization = NULL;
     http_reply_init(&tunnel.reply);
 
-    if (prepare(&tunnel) == 0) {
-        do
-            outcome = step(&tunnel);
-        while (outcome == TUNNEL_AGAIN);
-    }
+    outcome = prepare(&tunnel);
+    while (outcome == TUNNEL_AGAIN)
+        outcome = step(&tunnel);
     drop_authorization(&tunnel);
     http_reply_release(&tunnel.reply);
-    if (outcome != TUNNEL_UP)
-        hang_up(&tunnel);
     if (outcome == TUNNEL_HAND_OVER)
-        return module_dial("curl", hop, below, to, ctx);
+        return module_dial("curl", hop, below, tunnel.stream, to, ctx);
+    if (outcome == TUNNEL_FAILED)
+        hang_up(&tunnel);
     return tunnel.stream;
 }
 

@@ -115,6 +115,13 @@ char *http_request(const struct endpoint *to, const struct hop *hop, const char 
     return request;
 }
 
+char *http_question(const struct http_reply *reply)
+{
+    return text_join("HTTP/1.1 407 Proxy Authentication Required\r\n",
+                     reply->questions ? reply->questions : "", "Content-Length: 0\r\n\r\n",
+                     (char *)NULL);
+}
+
 /* RFC 4648 section 4. The room was measured by the caller. */
 static void base64(const char *data, size_t size, char *out)
 {

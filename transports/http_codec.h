@@ -66,6 +66,8 @@ struct http_reply {
     unsigned offered;   /* Proxy-Authenticate: bits of enum http_auth */
     char *status_line;  /* as it came, without the line end */
     char *challenges;   /* the names of all schemes as the proxy says them, "Basic, Foo"; or NULL */
+    char *questions;    /* the Proxy-Authenticate lines, each with its end; or NULL */
+    size_t interim;     /* bytes of the interim replies in front of it */
     const char *fault;  /* why this is no reply, in words; NULL = it is one */
 
     /* the parser's own */
@@ -77,6 +79,10 @@ struct http_reply {
     bool measured; /* there was a length already */
     char line[HTTP_LINE_MAX + 1];
 };
+
+/* The head of a 407 that asks what this one asks, without a body: what the hop has said, for a
+ * second dial and for libcurl. Fresh memory, or NULL. */
+char *http_question(const struct http_reply *reply);
 
 /* Allocates nothing. 1xx replies are skipped; not one byte behind the final head is taken. */
 void http_reply_init(struct http_reply *reply);

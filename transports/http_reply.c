@@ -113,10 +113,22 @@ static void add_challenge(struct http_reply *reply, const char *name, size_t len
     reply->challenges = longer;
 }
 
+static void keep_question(struct http_reply *reply, const char *value)
+{
+    char *longer = text_join(reply->questions ? reply->questions : "",
+                             "Proxy-Authenticate: ", value, "\r\n", (char *)NULL);
+
+    free(reply->questions);
+    reply->questions = longer;
+    if (!longer)
+        out_of_memory(reply);
+}
+
 /* RFC 9110 section 11.6.1. An element that starts with a word which no `=` follows begins a
  * challenge; the others are its parameters. */
 static void heed_challenge(struct http_reply *reply, const char *value)
 {
+    keep_question(reply, value);
     for (size_t length; (length = next_element(&value)) > 0; value += length) {
         size_t word = strcspn(value, BLANKS "=,");
         if (word == 0 || word > length)
@@ -176,7 +188,8 @@ static void forget_head(struct http_reply *reply)
 {
     free(reply->status_line);
     free(reply->challenges);
-    reply->status_line = reply->challenges = NULL;
+    free(reply->questions);
+    reply->status_line = reply->challenges = reply->questions = NULL;
     reply->status = 0;
     reply->offered = 0;
     reply->chunked = reply->closing = reply->measured = false;
@@ -195,12 +208,18 @@ static void take_status_line(struct http_reply *reply)
         reply->keep_alive = reply->line[7] != '0';
 }
 
+static void forget_interim(struct http_reply *reply)
+{
+    forget_head(reply);
+    reply->interim = reply->total;
+}
+
 static void take_end(struct http_reply *reply)
 {
     /* RFC 9110 section 15.2: any number of interim replies; ours is the bound of all lines. 101
      * would be another protocol. */
     if (reply->status / 100 == 1 && reply->status != 101)
-        forget_head(reply);
+        forget_interim(reply);
     else
         end_with(reply, NULL);
 }

@@ -19,7 +19,7 @@ static int https_check(const struct hop *hop, struct err *err)
 static struct stream *https_dial(const struct hop *hop, const struct dialer *below,
                                  const struct endpoint *to, struct ctx *ctx)
 {
-    return module_dial("curl", hop, below, to, ctx);
+    return module_dial("curl", hop, below, NULL, to, ctx);
 }
 
 static const char *const https_schemes[] = {"https", NULL};

@@ -146,15 +146,16 @@ static void *load(void *arg)
 }
 
 struct stream *module_dial(const char *name, const struct hop *hop, const struct dialer *below,
-                           const struct endpoint *to, struct ctx *ctx)
+                           struct stream *ready, const struct endpoint *to, struct ctx *ctx)
 {
     struct loading loading = {.name = name, .trace = ctx->trace};
-    struct stream *ready, *stream = NULL;
+    struct stream *stream = NULL;
     pthread_t thread;
 
     loading.err = ERR_INIT;
-    bool beside = thread_start(&thread, load, &loading) == 0;
-    ready = dialer_dial(below, &hop->address, ctx);
+    bool beside = !ready && thread_start(&thread, load, &loading) == 0;
+    if (!ready)
+        ready = dialer_dial(below, &hop->address, ctx);
     if (beside)
         (void)pthread_join(thread, NULL);
     else

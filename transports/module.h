@@ -22,10 +22,11 @@ const void *module_load(const char *name, const struct trace *trace, struct err 
 bool module_exists(const char *name);
 
 /*
- * Dials `to` by the first transport of a module, which is loaded while the hop itself is dialed. As
- * transport.dial, and ERR_MODULE.
+ * Dials `to` by the first transport of a module. `ready` is a stream to the hop itself, which is
+ * taken over; NULL: the hop is dialed while the module is loaded. As transport.dial, and
+ * ERR_MODULE.
  */
 struct stream *module_dial(const char *name, const struct hop *hop, const struct dialer *below,
-                           const struct endpoint *to, struct ctx *ctx);
+                           struct stream *ready, const struct endpoint *to, struct ctx *ctx);
 
 #endif

@@ -32,7 +32,7 @@ static int wait_for_curl(struct bridge *bridge)
         if (poll(fds, 2, -1) == -1 && errno != EINTR)
             return -1;
         int fd = gate_accept(&bridge->gate);
-        if (fd != -1 || fds[1].revents)
+        if (fd != -1 || fds[1].revents || (errno != EAGAIN && errno != EWOULDBLOCK))
             return fd;
     }
 }

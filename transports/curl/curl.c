@@ -7,19 +7,30 @@
 #include <string.h>
 
 #include "config/credential.h"
+#include "core/clock.h"
 #include "transports/curl/beside.h"
 #include "transports/curl/tls_stream.h"
 #include "transports/curl/transfer.h"
+#include "transports/dialer.h"
 #include "transports/http.h"
 #include "transports/transport.h"
+
+/* A proxy hangs up on who says nothing; a connection that waited for a person is dialed anew. */
+#define IDLE_MAX_NS (2 * CLOCK_S)
+
+/* A proxy that asks for another login each time is told apart from one that asks twice. */
+#define ATTEMPTS_MAX 8
 
 /* What is known of the login so far. */
 struct login {
     const struct hop *hop;
+    const struct dialer *below;
     struct ctx *ctx;
     unsigned allowed; /* what may still be tried */
-    unsigned tried;   /* what the last transfer tried; 0 = nothing */
+    unsigned tried;   /* the one that the last transfer tried; 0 = none */
     const char *user;
+    unsigned attempts;
+    bool redialed; /* after a connection that was closed during the login */
 };
 
 /* --- failures --- */
@@ -41,7 +52,7 @@ static const struct complaint {
  * may have closed. */
 static bool wants_certificate(const struct transfer *transfer, const char *why)
 {
-    return transfer->tls_up && transfer->reply.status == 0 &&
+    return transfer->tls_up && transfer->reply.total == 0 && !transfer->login_sent &&
            (strstr(why, "certificate required") || !hop_setting(transfer->hop, "cert"));
 }
 
@@ -59,6 +70,9 @@ static int complain(const struct transfer *transfer, CURLcode code)
     for (size_t i = 0; i < sizeof(complaints) / sizeof(complaints[0]); i++)
         if (complaints[i].code == code)
             return err_set(err, complaints[i].err, "TLS: %s%s", why, complaints[i].hint);
+    if (transfer->reply.interim)
+        return err_set(err, ERR_REFUSED,
+                       "the proxy sends interim replies (1xx), which libcurl does not skip");
     if (wants_certificate(transfer, why))
         return err_set(err, ERR_AUTH,
                        "TLS: the proxy closed before any answer; perhaps it wants a certificate "
@@ -70,10 +84,9 @@ static int complain(const struct transfer *transfer, CURLcode code)
 static int refuse_login(const struct login *login, const struct transfer *transfer)
 {
     const struct http_reply *reply = &transfer->reply;
-    unsigned scheme = http_auth_strongest(login->tried & reply->offered);
-    char *name = http_auth_list(scheme);
+    char *name = http_auth_list(login->tried);
 
-    if (scheme == HTTP_AUTH_NEGOTIATE && transfer->gss)
+    if (login->tried == HTTP_AUTH_NEGOTIATE && transfer->gss)
         (void)err_set(
             login->ctx->err, ERR_AUTH,
             "Negotiate: %s; is there a ticket (klist), and is this the proxy's real name? "
@@ -88,59 +101,91 @@ static int refuse_login(const struct login *login, const struct transfer *transf
 
 /* --- the login --- */
 
-/* After a 407: is there something else to try? 0, or -1 with ctx->err set. */
-static int next_login(struct login *login, const struct transfer *transfer)
+/* Chooses how to log in, by what the proxy offers. 0, or -1 with ctx->err set. */
+static int choose_login(struct login *login, const struct http_reply *reply)
 {
-    const struct http_reply *reply = &transfer->reply;
-    unsigned failed = http_auth_strongest(login->tried & reply->offered);
+    unsigned usable = login->allowed & reply->offered;
 
     TRACE(login->ctx->trace, "curl", "the proxy offers %s",
-          reply->challenges ? reply->challenges : "no scheme");
-    /* No ticket, or not a good one: what is weaker may do. */
-    if (failed == HTTP_AUTH_NEGOTIATE)
-        login->allowed &= ~(unsigned)HTTP_AUTH_NEGOTIATE;
-    else if (failed && !credential_retry(login->hop))
-        return refuse_login(login, transfer);
-
-    unsigned usable = login->allowed & reply->offered;
-    if (!usable && failed)
-        return refuse_login(login, transfer);
+          reply->challenges ? reply->challenges : "no way to log in");
     if (!usable)
         return http_no_auth(login->allowed, reply->challenges, login->ctx->err);
     if (credential_user(login->hop, &login->user, login->ctx) == -1)
         return -1;
     if (!login->user)
         usable &= HTTP_AUTH_NEGOTIATE;
-    if (!usable && failed)
-        return refuse_login(login, transfer);
     if (!usable)
         return http_no_user(login->hop, reply->challenges, login->ctx->err);
-    login->tried = usable;
+    login->tried = http_auth_strongest(usable);
     return 0;
 }
 
-/* What goes along with the first request. http has had its 407 already; else there is nothing to
- * wait for only where a single scheme is allowed. */
+static int keep_question(const struct login *login, const struct http_reply *reply)
+{
+    char *question = http_question(reply);
+    int kept = question ? credential_set_question(login->hop, question) : -1;
+
+    free(question);
+    return kept == 0 ? 0 : err_no_memory(login->ctx->err);
+}
+
+/* After a 407: is there something else to try? 0, or -1 with ctx->err set. */
+static int next_login(struct login *login, const struct transfer *transfer)
+{
+    const struct http_reply *reply = &transfer->reply;
+    unsigned left = login->allowed & reply->offered & ~login->tried;
+
+    if (login->attempts >= ATTEMPTS_MAX || keep_question(login, reply) == -1)
+        return refuse_login(login, transfer);
+    /* No ticket, or not a good one: what is weaker may do. */
+    if (login->tried == HTTP_AUTH_NEGOTIATE && (!left || !login->user))
+        return refuse_login(login, transfer);
+    if (login->tried == HTTP_AUTH_NEGOTIATE)
+        login->allowed &= ~(unsigned)HTTP_AUTH_NEGOTIATE;
+    else if (login->tried && !(transfer->login_sent && credential_retry(login->hop)))
+        return refuse_login(login, transfer);
+    return choose_login(login, reply);
+}
+
+/* What goes along with the first request. Where the proxy was not heard yet, that is nothing, but
+ * where a single way is allowed there is nothing to wait for. */
 static int first_login(struct login *login)
 {
+    const char *question = credential_question(login->hop);
     bool single = (login->allowed & (login->allowed - 1)) == 0;
+    int done = 0;
 
-    if (credential_user(login->hop, &login->user, login->ctx) == -1)
-        return -1;
-    if (strcmp(login->hop->scheme, "http") == 0 || single)
-        login->tried = login->user ? login->allowed : login->allowed & HTTP_AUTH_NEGOTIATE;
-    return 0;
+    if (question) {
+        struct http_reply reply;
+        http_reply_init(&reply);
+        (void)reply.sink.take(&reply.sink, question, strlen(question));
+        done = choose_login(login, &reply);
+        http_reply_release(&reply);
+    } else if (single) {
+        done = credential_user(login->hop, &login->user, login->ctx);
+        if (login->user || login->allowed == HTTP_AUTH_NEGOTIATE)
+            login->tried = login->allowed;
+    }
+    return done;
 }
 
-static int log_in(const struct login *login, struct transfer *transfer)
+/* 0, or -1 with ctx->err set. */
+static int log_in(struct login *login, struct transfer *transfer)
 {
     const char *secret = NULL;
+    int64_t asked_ns = clock_ns();
 
     if (login->tried & ~(unsigned)HTTP_AUTH_NEGOTIATE) {
         secret = credential_secret(login->hop, login->ctx);
         if (!secret)
             return -1;
     }
+    if (clock_ns() - asked_ns > IDLE_MAX_NS)
+        dialer_drop_ready(login->below);
+    /* Only Digest asks first; what it has learnt then it knows in all further attempts. */
+    if (!transfer->tls && login->tried == HTTP_AUTH_DIGEST && login->attempts == 0)
+        transfer->question = credential_question(login->hop);
+    login->attempts++;
     return transfer_log_in(transfer, login->tried, login->user, secret);
 }
 
@@ -151,6 +196,11 @@ static struct stream *harvest(struct transfer **transfer)
 {
     struct stream *stream = NULL;
 
+    /* libcurl may have taken an answer for one that came before the question. */
+    if (!transfer_answered(*transfer) || (*transfer)->reply.status / 100 != 2) {
+        (void)err_set((*transfer)->ctx->err, ERR_REFUSED, "the proxy answers what was not asked");
+        return NULL;
+    }
     if ((*transfer)->tls)
         return tls_stream_new(transfer);
     stream = (*transfer)->stream;
@@ -158,62 +208,78 @@ static struct stream *harvest(struct transfer **transfer)
     return stream;
 }
 
-static int explain(const struct transfer *transfer, CURLcode code)
+static int explain(const struct login *login, const struct transfer *transfer, CURLcode code)
 {
-    struct err *err = transfer->ctx->err;
+    struct err *err = login->ctx->err;
+    char *name = NULL;
 
     if (err->code != ERR_NONE)
         return -1;
-    if (transfer->reply.sink.done && transfer->reply.status / 100 != 2)
+    if (transfer_answered(transfer) && transfer->reply.status / 100 != 2)
         return err_set(err, ERR_REFUSED, "%s: %s", transfer->to->text, transfer->reply.status_line);
-    return complain(transfer, code);
+    if (!transfer->login_sent)
+        return complain(transfer, code);
+    name = http_auth_list(login->tried);
+    (void)err_set(err, ERR_REFUSED, "the proxy closed the connection during the login (%s)",
+                  name ? name : "");
+    free(name);
+    return -1;
+}
+
+/* Was the connection closed during the login, without an answer to it? Once, that is a proxy that
+ * did not keep its connection; what it asks is known now. */
+static bool may_redial(struct login *login, const struct transfer *transfer)
+{
+    struct err *err = login->ctx->err;
+
+    if (!login->tried || login->redialed || transfer_answered(transfer) || transfer->reply.fault ||
+        err->placed || (err->code != ERR_NONE && err->code != ERR_REFUSED))
+        return false;
+    err_release(err);
+    login->redialed = true;
+    return true;
 }
 
 static void trace_request(const struct login *login, const struct endpoint *to)
 {
-    char *schemes = login->tried ? http_auth_list(login->tried) : NULL;
+    char *name = login->tried ? http_auth_list(login->tried) : NULL;
 
-    TRACE(login->ctx->trace, "curl", "CONNECT %s%s%s", to->text, schemes ? " with " : "",
-          schemes ? schemes : "");
-    free(schemes);
+    TRACE(login->ctx->trace, "curl", "CONNECT %s%s%s", to->text, name ? " with " : "",
+          name ? name : "");
+    free(name);
 }
 
-/* One transfer. The stream; or NULL, and *again when the login is to be tried once more. */
-static struct stream *attempt(struct login *login, const struct dialer *below,
-                              const struct endpoint *to, bool *again)
+/* One run. The stream; or NULL, and *again when there is something else to try. */
+static struct stream *attempt(struct login *login, struct transfer **transfer, bool *again)
 {
     struct ctx *ctx = login->ctx;
-    struct transfer *transfer = malloc(sizeof(*transfer));
-    struct stream *stream = NULL;
 
     *again = false;
-    if (!transfer) {
-        (void)err_no_memory(ctx->err);
+    if (log_in(login, *transfer) == -1)
         return NULL;
-    }
-    if (transfer_init(transfer, login->hop, below, to, ctx) == 0 && log_in(login, transfer) == 0) {
-        trace_request(login, to);
-        CURLcode code = login->tried & HTTP_AUTH_NEGOTIATE ? transfer_run_beside(&transfer, ctx)
-                                                           : transfer_run(transfer);
-        if (code == CURLE_OK)
-            stream = harvest(&transfer);
-        else if (transfer && ctx->err->code == ERR_NONE && transfer->reply.status == 407)
-            *again = next_login(login, transfer) == 0;
-        else if (transfer)
-            (void)explain(transfer, code);
-    }
-    if (transfer)
-        transfer_release(transfer);
-    free(transfer);
-    return stream;
+    trace_request(login, (*transfer)->to);
+    CURLcode code = login->tried == HTTP_AUTH_NEGOTIATE ? transfer_run_beside(transfer, ctx)
+                                                        : transfer_run(*transfer);
+    if (!*transfer)
+        return NULL;
+    if (code == CURLE_OK)
+        return harvest(transfer);
+    if (ctx->err->code == ERR_NONE && transfer_answered(*transfer) &&
+        (*transfer)->reply.status == 407)
+        *again = next_login(login, *transfer) == 0;
+    else if (may_redial(login, *transfer))
+        *again = true;
+    else
+        (void)explain(login, *transfer, code);
+    return NULL;
 }
 
 static struct stream *curl_dial(const struct hop *hop, const struct dialer *below,
                                 const struct endpoint *to, struct ctx *ctx)
 {
-    struct login login = {.hop = hop, .ctx = ctx};
-    struct stream *stream;
-    bool again;
+    struct login login = {.hop = hop, .below = below, .ctx = ctx};
+    struct transfer *transfer = NULL;
+    struct stream *stream = NULL;
 
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         (void)err_set(ctx->err, ERR_MODULE, "libcurl does not start");
@@ -221,9 +287,20 @@ static struct stream *curl_dial(const struct hop *hop, const struct dialer *belo
     }
     if (http_auth_allowed(hop, &login.allowed, ctx->err) == -1 || first_login(&login) == -1)
         return NULL;
-    do
-        stream = attempt(&login, below, to, &again);
-    while (again);
+    transfer = malloc(sizeof(*transfer));
+    if (!transfer) {
+        (void)err_no_memory(ctx->err);
+        return NULL;
+    }
+    bool again = transfer_init(transfer, hop, below, to, ctx) == 0;
+    while (again) {
+        stream = attempt(&login, &transfer, &again);
+        if (again)
+            transfer_reset(transfer);
+    }
+    if (transfer)
+        transfer_release(transfer);
+    free(transfer);
     return stream;
 }
 

@@ -32,12 +32,13 @@ curl_socket_t gate_open(struct gate *gate, struct curl_sockaddr *address, struct
 
 int gate_accept(struct gate *gate)
 {
-    int fd = gate->listener == -1 ? -1 : accept(gate->listener, NULL, NULL);
+    int fd = accept(gate->listener, NULL, NULL);
 
     if (fd == -1)
         return -1;
     if (!os_is_own_peer(fd)) {
         (void)close(fd);
+        errno = EAGAIN;
         return -1;
     }
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);

@@ -21,8 +21,8 @@ struct gate {
  * err set (ERR_CONNECT). */
 curl_socket_t gate_open(struct gate *gate, struct curl_sockaddr *address, struct err *err);
 
-/* Our end, close-on-exec, after which the gate is closed. Does not wait: -1 when libcurl has not
- * connected yet. */
+/* Our end, close-on-exec, after which the gate is closed. Does not wait: -1 with errno, EAGAIN when
+ * libcurl has not connected yet. */
 int gate_accept(struct gate *gate);
 
 void gate_close(struct gate *gate);

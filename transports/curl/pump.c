@@ -20,7 +20,7 @@ static bool is_tunnel(const struct http_reply *reply)
 
 static bool is_open(const struct pump *pump, const struct http_reply *reply)
 {
-    return pump->near != -1 && !pump->ended && !is_tunnel(reply);
+    return pump->near != -1 && pump->asked && !pump->ended && !is_tunnel(reply);
 }
 
 bool pump_poll(const struct pump *pump, struct stream *below, const struct http_reply *reply,
@@ -31,26 +31,6 @@ bool pump_poll(const struct pump *pump, struct stream *below, const struct http_
     if (pump->near == -1)
         fds[0].fd = pump->gate.listener;
     return is_open(pump, reply) && stream_wait(below, POLLIN, &fds[1]);
-}
-
-/* --- up: what libcurl says --- */
-
-static int pump_up(const struct pump *pump, struct stream *below, struct http_reply *reply,
-                   struct ctx *ctx)
-{
-    char data[PIECE_BYTES];
-    ssize_t got = recv(pump->near, data, sizeof(data), MSG_DONTWAIT);
-
-    if (got <= 0)
-        return 0;
-    /* A request: what was heard before was the answer to the last one. */
-    if (reply->sink.done && !is_tunnel(reply)) {
-        http_reply_release(reply);
-        http_reply_init(reply);
-    }
-    int done = exchange_send(below, data, (size_t)got, ctx);
-    secret_wipe(data, (size_t)got);
-    return done;
 }
 
 /* --- down: what the proxy says --- */
@@ -68,15 +48,20 @@ static int give(struct pump *pump, const char *data, size_t size)
 static int give_head(struct pump *pump, const struct http_reply *reply)
 {
     static const char close_line[] = "Proxy-Connection: close\r\n\r\n";
-    size_t size = pump->head_size;
+    const char *head = pump->head + reply->interim; /* which libcurl 7.88 would fail for */
+    size_t size = pump->head_size - reply->interim;
 
     pump->head_size = 0;
+    if (!is_tunnel(reply)) {
+        pump->body_left = reply->chunked ? -1 : reply->body_bytes;
+        pump->asked = pump->body_left != 0;
+    }
     if (reply->keep_alive || is_tunnel(reply))
-        return give(pump, pump->head, size);
+        return give(pump, head, size);
     /* libcurl 7.88 takes it for granted that HTTP/1.0 keeps the connection, too. The empty line
      * goes, and comes again behind ours. */
-    size -= size > 1 && pump->head[size - 2] == '\r' ? 2 : 1;
-    return give(pump, pump->head, size) && give(pump, close_line, sizeof(close_line) - 1);
+    size -= size > 1 && head[size - 2] == '\r' ? 2 : 1;
+    return give(pump, head, size) && give(pump, close_line, sizeof(close_line) - 1);
 }
 
 /* Bytes of a head, which are behind those that are there. 1 = moved, 0 = ended, -1 with ctx->err
@@ -99,6 +84,21 @@ static size_t look_ahead(struct stream *below, struct http_reply *reply, bool *l
     return seen > 0 ? reply->sink.take(&reply->sink, data, (size_t)seen) : 1;
 }
 
+static size_t body_piece(const struct pump *pump)
+{
+    return pump->body_left >= 0 && pump->body_left < PIECE_BYTES ? (size_t)pump->body_left
+                                                                 : PIECE_BYTES;
+}
+
+static int give_body(struct pump *pump, const char *data, size_t size)
+{
+    if (pump->body_left > 0) {
+        pump->body_left -= (int64_t)size;
+        pump->asked = pump->body_left > 0;
+    }
+    return give(pump, data, size);
+}
+
 /* 1 = moved something, 0 = nothing to move, -1 with ctx->err set. */
 static int pump_down(struct pump *pump, struct stream *below, struct http_reply *reply,
                      struct ctx *ctx)
@@ -106,7 +106,7 @@ static int pump_down(struct pump *pump, struct stream *below, struct http_reply 
     char body[PIECE_BYTES];
     bool in_body = reply->sink.done, looked = true;
     char *data = in_body ? body : pump->head + pump->head_size;
-    size_t wanted = in_body ? sizeof(body) : look_ahead(below, reply, &looked);
+    size_t wanted = in_body ? body_piece(pump) : look_ahead(below, reply, &looked);
 
     ssize_t got = wanted ? stream_read(below, data, wanted) : 0;
     if (got == STREAM_AGAIN)
@@ -120,11 +120,43 @@ static int pump_down(struct pump *pump, struct stream *below, struct http_reply 
     }
     exchange_acknowledge(below);
     if (in_body)
-        return give(pump, body, (size_t)got);
+        return give_body(pump, body, (size_t)got);
     if (!looked)
         (void)reply->sink.take(&reply->sink, data, 1);
     pump->head_size += (size_t)got;
     return pump_head(pump, reply, ctx);
+}
+
+/* --- up: what libcurl says --- */
+
+/* Does the request end within these bytes? */
+static bool request_ends(struct pump *pump, const char *data, size_t size)
+{
+    static const char end[] = "\r\n\r\n";
+
+    for (size_t i = 0; i < size && end[pump->ending]; i++)
+        pump->ending = data[i] == end[pump->ending] ? pump->ending + 1 : data[i] == '\r';
+    return !end[pump->ending];
+}
+
+static int pump_up(struct pump *pump, struct stream *below, struct ctx *ctx)
+{
+    char data[PIECE_BYTES];
+    ssize_t got = recv(pump->near, data, sizeof(data), MSG_DONTWAIT);
+    int done = 0;
+
+    if (got <= 0)
+        return 0;
+    if (!pump->question) {
+        pump->asked = true;
+        pump->body_left = -1;
+        done = exchange_send(below, data, (size_t)got, ctx);
+    } else if (request_ends(pump, data, (size_t)got)) {
+        (void)give(pump, pump->question, strlen(pump->question));
+        pump->question = NULL;
+    }
+    secret_wipe(data, (size_t)got);
+    return done;
 }
 
 static bool has_room(const struct pump *pump)
@@ -141,12 +173,14 @@ int pump_step(struct pump *pump, struct stream *below, struct http_reply *reply,
     if (pump->near == -1)
         pump->near = gate_accept(&pump->gate);
     if (pump->near == -1)
-        return 0;
+        return errno == EAGAIN || errno == EWOULDBLOCK
+                   ? 0
+                   : err_set(ctx->err, ERR_CONNECT, "a socket for libcurl: %s", strerror(errno));
     if (!pump->head)
         pump->head = malloc(HTTP_TOTAL_MAX + 1);
     if (!pump->head)
         return err_no_memory(ctx->err);
-    if (pump_up(pump, below, reply, ctx) == -1)
+    if (pump_up(pump, below, ctx) == -1)
         return -1;
     while (moved == 1 && is_open(pump, reply) && has_room(pump))
         moved = pump_down(pump, below, reply, ctx);

@@ -18,13 +18,17 @@
 
 struct pump {
     struct gate gate;
-    int near;   /* our end of libcurl's connection; -1 = not there yet */
-    bool ended; /* the proxy has closed, and libcurl knows */
+    int near;             /* our end of libcurl's connection; -1 = not there yet */
+    bool ended;           /* the proxy has closed, and libcurl knows */
+    bool asked;           /* libcurl has said something that was not answered completely */
+    int64_t body_left;    /* of an answer; -1 = not known */
+    const char *question; /* answers the first request in the proxy's place; or NULL */
+    unsigned ending;      /* how much of the end of a request was seen, while there is a question */
     char *head; /* of an answer, as far as it has come; room for HTTP_TOTAL_MAX and one more */
     size_t head_size;
 };
 
-#define PUMP_INIT ((struct pump){.gate = GATE_CLOSED, .near = -1})
+#define PUMP_INIT ((struct pump){.gate = GATE_CLOSED, .near = -1, .body_left = -1})
 
 /* What to wait for: two pollfds. Returns true when there is something to do at once. */
 bool pump_poll(const struct pump *pump, struct stream *below, const struct http_reply *reply,

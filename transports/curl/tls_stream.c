@@ -2,6 +2,7 @@
 #include "transports/curl/tls_stream.h"
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ struct tls_stream {
     curl_socket_t fd;
     bool drained; /* the last read found nothing, so that poll(2) will tell of more */
     bool shut;
+    bool own_writer; /* libcurl's is replaced: nothing more is sent by it */
 
     /* OpenSSL wants a write that found no room to be tried again with the very same bytes. */
     size_t staged, sent;
@@ -26,6 +28,14 @@ static struct tls_stream *tls_stream(struct stream *stream)
     return (struct tls_stream *)stream;
 }
 
+/* RFC 8446 section 6.1: without a close_notify nobody knows whether that was all. */
+static bool is_truncated(const struct tls_stream *tls)
+{
+    const SSL *ssl = tls->transfer->ssl;
+
+    return ssl && !(SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN);
+}
+
 static ssize_t tls_read(struct stream *stream, void *data, size_t size)
 {
     struct tls_stream *tls = tls_stream(stream);
@@ -33,11 +43,12 @@ static ssize_t tls_read(struct stream *stream, void *data, size_t size)
     CURLcode code = curl_easy_recv(tls->transfer->easy, data, size, &got);
 
     tls->drained = code == CURLE_AGAIN;
-    if (code == CURLE_OK)
-        return (ssize_t)got;
     if (code == CURLE_AGAIN)
         return STREAM_AGAIN;
-    TRACE(tls->transfer->trace, "curl", "receiving: %s", tls->transfer->why);
+    if (code == CURLE_OK && (got > 0 || !is_truncated(tls)))
+        return (ssize_t)got;
+    TRACE(tls->transfer->trace, "curl", "receiving: %s",
+          code == CURLE_OK ? "TLS ended without a close_notify" : tls->transfer->why);
     errno = ECONNRESET;
     return STREAM_FAIL;
 }
@@ -67,6 +78,19 @@ static ssize_t tls_write(struct stream *stream, const void *data, size_t size)
     return taken;
 }
 
+/* libcurl's own writer works within its calls only. 0, or -1 with errno. */
+static int take_writer(const struct tls_stream *tls, SSL *ssl)
+{
+    BIO *writer = BIO_new_socket(tls->fd, BIO_NOCLOSE);
+
+    if (!writer) {
+        errno = ENOMEM;
+        return -1;
+    }
+    SSL_set0_wbio(ssl, writer);
+    return 0;
+}
+
 /* libcurl has no call to end one direction, so its TLS library is asked: RFC 8446 section 6.1, a
  * close_notify ends what we send and nothing else. */
 static int tls_shut_wr(struct stream *stream)
@@ -76,9 +100,18 @@ static int tls_shut_wr(struct stream *stream)
 
     if (tls->shut)
         return 0;
+    if (ssl && !tls->own_writer && take_writer(tls, ssl) == -1)
+        return STREAM_FAIL;
+    tls->own_writer = true;
+    ERR_clear_error();
     int done = ssl ? SSL_shutdown(ssl) : 0;
     if (done < 0 && SSL_get_error(ssl, done) == SSL_ERROR_WANT_WRITE)
         return STREAM_AGAIN;
+    ERR_clear_error();
+    if (done < 0) {
+        errno = EPIPE;
+        return STREAM_FAIL;
+    }
     tls->shut = true;
     return 0;
 }
@@ -137,7 +170,7 @@ struct stream *tls_stream_new(struct transfer **transfer)
     tls->transfer->below = NULL;
     tls->transfer->to = NULL;
     tls->fd = fd;
-    tls->drained = tls->shut = false;
+    tls->drained = tls->shut = tls->own_writer = false;
     tls->staged = tls->sent = 0;
     *transfer = NULL;
     return &tls->stream;

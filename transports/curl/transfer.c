@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "transports/curl/transfer.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -9,6 +12,7 @@
 #include <unistd.h>
 
 #include "config/path.h"
+#include "core/address.h"
 #include "core/clock.h"
 #include "core/text.h"
 #include "transports/http.h"
@@ -47,8 +51,11 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     transfer->stream = dialer_dial(transfer->below, &transfer->hop->address, transfer->ctx);
     if (!transfer->stream)
         return CURL_SOCKET_BAD;
-    if (!transfer->tls)
+    if (!transfer->tls) {
+        transfer->pump.question = transfer->question;
+        transfer->question = NULL;
         return gate_open(&transfer->pump.gate, address, transfer->ctx->err);
+    }
     if (tcp_descriptor(transfer->stream) != -1)
         return tcp_descriptor(transfer->stream);
     transfer->bridge = bridge_new(transfer->stream, address, &fd, transfer->ctx);
@@ -92,10 +99,6 @@ static size_t take_header(char *line, size_t one, size_t size, void *arg)
     if (curl_easy_getinfo(transfer->easy, CURLINFO_TLS_SSL_PTR, &session) == CURLE_OK && session &&
         session->backend == CURLSSLBACKEND_OPENSSL)
         transfer->ssl = session->internals;
-    if (reply->sink.done) {
-        http_reply_release(reply);
-        http_reply_init(reply);
-    }
     (void)reply->sink.take(&reply->sink, line, size);
     if (reply->fault)
         (void)err_set(transfer->ctx->err, ERR_REFUSED, "%s", reply->fault);
@@ -110,6 +113,24 @@ static size_t drop_body(char *data, size_t one, size_t size, void *arg)
     return size;
 }
 
+static bool has_login(const char *request, size_t size)
+{
+    static const char name[] = "Proxy-Authorization:";
+
+    for (; size >= sizeof(name) - 1; request++, size--)
+        if (strncasecmp(request, name, sizeof(name) - 1) == 0)
+            return true;
+    return false;
+}
+
+/* What was heard until now was the answer to another request. */
+static void note_request(struct transfer *transfer, const char *request, size_t size)
+{
+    transfer->login_sent = transfer->login_sent || has_login(request, size);
+    http_reply_release(&transfer->reply);
+    http_reply_init(&transfer->reply);
+}
+
 /* libcurl's own words, but not the bytes on the wire, which hold credentials. */
 static int take_words(CURL *easy, curl_infotype type, char *text, size_t size, void *arg)
 {
@@ -117,6 +138,8 @@ static int take_words(CURL *easy, curl_infotype type, char *text, size_t size, v
     static const char gss[] = "gss_init_sec_context() failed: ", up[] = "SSL connection using ";
 
     (void)easy;
+    if (type == CURLINFO_HEADER_OUT)
+        note_request(transfer, text, size);
     while (size > 0 && text[size - 1] == '\n')
         size--;
     if (type != CURLINFO_TEXT || size == 0)
@@ -160,12 +183,24 @@ static int watch_clock(CURLM *multi, long timeout_ms, void *arg)
 
 /* --- options --- */
 
+/* Is it an address in one of the ways of inet_aton(3) that libcurl would write in another? */
+static bool is_rewritten(const char *host)
+{
+    struct address address;
+    struct in_addr plain;
+
+    return !strchr(host, ':') && address_parse(&address, host) &&
+           inet_pton(AF_INET, host, &plain) != 1;
+}
+
 /* Hosts go into a URL, where some bytes would end them. */
 static int check_target(const struct endpoint *to, struct err *err)
 {
     static const char chars[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:";
 
+    if (to->host && is_rewritten(to->host))
+        return err_set(err, ERR_USAGE, "%s: write the address with all its four numbers", to->text);
     if (to->host && !to->host[strspn(to->host, chars)])
         return 0;
     return err_set(err, ERR_USAGE, "%s: only ASCII letters, digits and -._ may be in the name here",
@@ -203,6 +238,21 @@ static int append(struct curl_slist **list, const char *text)
     return 0;
 }
 
+/* libcurl takes "Name:" for a header that it is to leave away, and "Name;" for an empty one. */
+static int append_header(struct transfer *transfer, const char *header)
+{
+    size_t name = strcspn(header, ":");
+
+    if (header[name + 1 + strspn(header + name + 1, " \t")])
+        return append(&transfer->headers, header);
+    char *empty = strndup(header, name + 1);
+    if (empty)
+        empty[name] = ';';
+    int done = append(&transfer->headers, empty);
+    free(empty);
+    return done;
+}
+
 static int set_names(struct transfer *transfer)
 {
     CURL *easy = transfer->easy;
@@ -215,7 +265,7 @@ static int set_names(struct transfer *transfer)
 
     for (size_t i = 0; i < transfer->hop->setting_count; i++)
         if (strcmp(transfer->hop->settings[i].name, "header") == 0)
-            good = good && append(&transfer->headers, transfer->hop->settings[i].value) == 0;
+            good = good && append_header(transfer, transfer->hop->settings[i].value) == 0;
     free(url);
     free(proxy);
     free(address);
@@ -234,7 +284,33 @@ static int set_file(const struct transfer *transfer, const char *setting, CURLop
     return code == CURLE_OK ? 0 : -1;
 }
 
-static int set_tls(const struct transfer *transfer)
+/* libcurl 7.88 looks at the target to tell whether the proxy is given by an IPv6 address, and would
+ * look for a name in its certificate. */
+static CURLcode expect_address(CURL *easy, void *context, void *arg)
+{
+    const struct transfer *transfer = arg;
+
+    (void)easy;
+    return X509_VERIFY_PARAM_set1_ip_asc(SSL_CTX_get0_param(context),
+                                         transfer->hop->address.host) == 1
+               ? CURLE_OK
+               : CURLE_SSL_CERTPROBLEM;
+}
+
+static int verify_address(struct transfer *transfer)
+{
+    CURL *easy = transfer->easy;
+
+    if (!transfer->hop->address.host || !strchr(transfer->hop->address.host, ':'))
+        return 0;
+    return curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 0L) == CURLE_OK &&
+                   curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, expect_address) == CURLE_OK &&
+                   curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, transfer) == CURLE_OK
+               ? 0
+               : -1;
+}
+
+static int set_tls(struct transfer *transfer)
 {
     const char *insecure = hop_setting(transfer->hop, "insecure");
     bool verify = !insecure || strcasecmp(insecure, "yes") != 0;
@@ -243,6 +319,7 @@ static int set_tls(const struct transfer *transfer)
     /* An empty pass phrase keeps the TLS library from asking for one behind our back. */
     if (curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, (long)verify) != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, verify ? 2L : 0L) != CURLE_OK ||
+        (verify && verify_address(transfer) == -1) ||
         curl_easy_setopt(easy, CURLOPT_PROXY_KEYPASSWD, "") != CURLE_OK ||
         (hop_setting(transfer->hop, "cafile") &&
          curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL) != CURLE_OK) ||
@@ -406,6 +483,26 @@ CURLcode transfer_run(struct transfer *transfer)
     }
     const CURLMsg *message = curl_multi_info_read(transfer->multi, &left);
     return message && message->msg == CURLMSG_DONE ? message->data.result : CURLE_FAILED_INIT;
+}
+
+bool transfer_answered(const struct transfer *transfer)
+{
+    return transfer->reply.sink.done && !transfer->reply.fault;
+}
+
+void transfer_reset(struct transfer *transfer)
+{
+    (void)curl_multi_remove_handle(transfer->multi, transfer->easy);
+    hang_up(transfer);
+    http_reply_release(&transfer->reply);
+    http_reply_init(&transfer->reply);
+    transfer->fd = CURL_SOCKET_BAD;
+    transfer->timer_ns = CLOCK_NEVER;
+    transfer->login_sent = transfer->tls_up = false;
+    transfer->ssl = NULL;
+    transfer->why[0] = '\0';
+    free(transfer->gss);
+    transfer->gss = NULL;
 }
 
 void transfer_release(struct transfer *transfer)

@@ -45,7 +45,9 @@ struct transfer {
     struct stream *stream; /* from below; NULL before the first dial, and when the bridge has it */
     struct pump pump;
     struct bridge *bridge;
-    struct http_reply reply; /* the last answer of the proxy */
+    struct http_reply reply; /* the answer to the last request, as far as it has come */
+    const char *question;    /* answers the first request (pump.h); or NULL */
+    bool login_sent;         /* a request with credentials has gone out */
     bool tls_up;             /* its handshake is over */
     void *ssl;               /* OpenSSL's SSL of the connection, NULL where it isn't OpenSSL */
 };
@@ -66,6 +68,13 @@ int transfer_log_in(struct transfer *transfer, unsigned schemes, const char *use
  * but for what the Kerberos library does.
  */
 CURLcode transfer_run(struct transfer *transfer);
+
+/* Makes it ready for another run, on another connection. What libcurl has learnt of the proxy stays
+ * with it, a Digest nonce say. */
+void transfer_reset(struct transfer *transfer);
+
+/* Was the last request answered to the end of a head? */
+bool transfer_answered(const struct transfer *transfer);
 
 /* Frees it and closes what is left in it. */
 void transfer_release(struct transfer *transfer);
