@@ -77,6 +77,7 @@ struct http_reply {
     bool no_memory;
     bool closing;  /* a field said so */
     bool measured; /* there was a length already */
+    bool asking;   /* the last field was a Proxy-Authenticate */
     char line[HTTP_LINE_MAX + 1];
 };
 

@@ -113,10 +113,13 @@ static void add_challenge(struct http_reply *reply, const char *name, size_t len
     reply->challenges = longer;
 }
 
-static void keep_question(struct http_reply *reply, const char *value)
+/* Behind what is there; `cut` bytes of its end go. */
+static void keep_question(struct http_reply *reply, const char *name, const char *value, size_t cut)
 {
-    char *longer = text_join(reply->questions ? reply->questions : "",
-                             "Proxy-Authenticate: ", value, "\r\n", (char *)NULL);
+    if (cut)
+        reply->questions[strlen(reply->questions) - cut] = '\0';
+    char *longer =
+        text_join(reply->questions ? reply->questions : "", name, value, "\r\n", (char *)NULL);
 
     free(reply->questions);
     reply->questions = longer;
@@ -126,9 +129,8 @@ static void keep_question(struct http_reply *reply, const char *value)
 
 /* RFC 9110 section 11.6.1. An element that starts with a word which no `=` follows begins a
  * challenge; the others are its parameters. */
-static void heed_challenge(struct http_reply *reply, const char *value)
+static void take_challenges(struct http_reply *reply, const char *value)
 {
-    keep_question(reply, value);
     for (size_t length; (length = next_element(&value)) > 0; value += length) {
         size_t word = strcspn(value, BLANKS "=,");
         if (word == 0 || word > length)
@@ -139,6 +141,22 @@ static void heed_challenge(struct http_reply *reply, const char *value)
         reply->offered |= http_auth_bit(value, word);
         add_challenge(reply, value, word);
     }
+}
+
+static void heed_challenge(struct http_reply *reply, const char *value)
+{
+    reply->asking = true;
+    keep_question(reply, "Proxy-Authenticate: ", value, 0);
+    take_challenges(reply, value);
+}
+
+/* RFC 9112 section 5.2: a line that starts with a blank goes on where the last one ended. */
+static void take_continuation(struct http_reply *reply, const char *value)
+{
+    if (!reply->asking || !reply->questions)
+        return;
+    keep_question(reply, " ", value, strlen("\r\n"));
+    take_challenges(reply, value);
 }
 
 static const struct field {
@@ -154,7 +172,12 @@ static void take_field(struct http_reply *reply, char *line)
 {
     size_t name_length = strcspn(line, ":");
 
-    /* What is no field, or is the continuation of one, says nothing to us. */
+    if (strchr(BLANKS, line[0])) {
+        take_continuation(reply, line + strspn(line, BLANKS));
+        return;
+    }
+    reply->asking = false;
+    /* What is no field says nothing to us. */
     if (!line[name_length])
         return;
     char *value = line + name_length + 1;
@@ -192,7 +215,7 @@ static void forget_head(struct http_reply *reply)
     reply->status_line = reply->challenges = reply->questions = NULL;
     reply->status = 0;
     reply->offered = 0;
-    reply->chunked = reply->closing = reply->measured = false;
+    reply->chunked = reply->closing = reply->measured = reply->asking = false;
     reply->body_bytes = -1;
 }
 

@@ -481,6 +481,10 @@ static const struct offer_row {
      HTTP_AUTH_DIGEST | HTTP_AUTH_BASIC, "Digest, Basic"},
     {"two of the same", PA "Digest realm=\"x\", algorithm=MD5, Digest realm=\"x\"\r\n",
      HTTP_AUTH_DIGEST, NULL},
+    {"folded", PA "Digest realm=\"x\",\r\n nonce=\"y\",\r\n\tBasic realm=\"z\"\r\n",
+     HTTP_AUTH_DIGEST | HTTP_AUTH_BASIC, "Digest, Basic"},
+    {"folded, of another field", PA "Digest realm=\"x\"\r\nX: y\r\n Basic realm=\"z\"\r\n",
+     HTTP_AUTH_DIGEST, "Digest"},
     {"names within quotes", PA "Bearer realm=\"Basic, NTLM, Negotiate\"\r\n", 0, "Bearer"},
     {"names behind a quoted quote", PA "Bearer realm=\"a\\\", Basic, \\\\\", NTLM\r\n",
      HTTP_AUTH_NTLM, "Bearer, NTLM"},
@@ -513,6 +517,29 @@ static void offer(void **state)
     if (row->challenges)
         text_is_same(reply.challenges, row->challenges);
     http_reply_release(&reply);
+}
+
+/* The question that is kept is one that asks the same, on one line each. */
+static void what_is_asked_is_kept(void **state)
+{
+    static const char fields[] =
+        ERROR PA "Digest realm=\"x\",\r\n\tnonce=\"y\"\r\nX: y\r\n" PA "Basic realm=\"z\"\r\n\r\n";
+    struct http_reply reply, again;
+
+    (void)state;
+    (void)parse_text(&reply, fields);
+    char *question = http_question(&reply);
+    assert_string_equal(question, "HTTP/1.1 407 Proxy Authentication Required\r\n"
+                                  "Proxy-Authenticate: Digest realm=\"x\", nonce=\"y\"\r\n"
+                                  "Proxy-Authenticate: Basic realm=\"z\"\r\n"
+                                  "Content-Length: 0\r\n\r\n");
+    (void)parse_text(&again, question);
+    assert_int_equal(again.status, 407);
+    assert_int_equal(again.offered, reply.offered);
+    assert_string_equal(again.challenges, reply.challenges);
+    free(question);
+    http_reply_release(&reply);
+    http_reply_release(&again);
 }
 
 static void no_challenge(void **state)
@@ -798,6 +825,7 @@ int main(void)
     UNIT_ROWS(&unit, odd_body, odd_rows);
     UNIT_ROWS(&unit, alive, alive_rows);
     UNIT_ROWS(&unit, offer, offer_rows);
+    UNIT_TEST(&unit, what_is_asked_is_kept);
     UNIT_TEST(&unit, no_challenge);
     UNIT_TEST(&unit, interim_fields_are_forgotten);
     UNIT_TEST(&unit, switching_protocols);
