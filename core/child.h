@@ -6,7 +6,7 @@
  * is given. Its signals have their defaults, but for those that child_start names.
  *
  * No child outlives us, however we end, where the system can see to that (os_die_with_parent):
- * elsewhere it finds its pipes closed.
+ * elsewhere it finds its pipes closed, and guard.h ends it when a signal ends us.
  */
 #ifndef STILE_CORE_CHILD_H
 #define STILE_CORE_CHILD_H

@@ -3,6 +3,7 @@
 foreground."""
 import os
 import subprocess
+import termios
 
 from harness import LIMIT, until
 
@@ -51,3 +52,8 @@ class Terminal:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def echoes(terminal):
+    """Is shown what is typed?"""
+    return bool(termios.tcgetattr(terminal.master)[3] & termios.ECHO)

@@ -4,7 +4,6 @@ import base64
 import os
 import re
 import shlex
-import termios
 import urllib.parse
 
 import pytest
@@ -13,7 +12,7 @@ from harness import NULL, one_line, status, until
 from peers import socks, tcp
 from peers.http import OK, basic, connect, denied
 from peers.talk import InTurn, hang_up, talk
-from terminal import CTRL_C, CTRL_D, Terminal
+from terminal import CTRL_C, CTRL_D, Terminal, echoes
 
 TARGET = ("db.example", "22")
 ASKED = connect("db.example:22")
@@ -373,10 +372,6 @@ def test_the_user_may_be_a_setting(log_in):
 
 # The terminal stays open behind stile, for a look at it.
 IN_A_SHELL = 'trap : INT; "$0" "$@" </dev/null; echo "exit $?"; read line'
-
-
-def echoes(terminal):
-    return bool(termios.tcgetattr(terminal.master)[3] & termios.ECHO)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from harness import (NULL, PIPE, Task, activity, died_of, differ, drain, one_lin
 from peers import socks, tcp
 from peers.http import OK, basic, connect, denied
 from peers.talk import InTurn, hang_up, talk
+from terminal import CTRL_C, Terminal, echoes
 
 TARGET = ("db.example", "22")
 
@@ -357,13 +358,75 @@ STUBBORN = "trap '' TERM HUP INT PIPE; while :; do sleep 0.05; done"
 @pytest.mark.parametrize("script", [NICE, STUBBORN], ids=["nice", "stubborn"])
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
 def test_the_command_ends_when_stile_is_killed(started, script, name):
-    if os.environ.get("STILE_PORTABLE"):
-        pytest.skip("POSIX has no way to end a child with its parent")
+    if name == "SIGKILL" and os.environ.get("STILE_PORTABLE"):
+        pytest.skip("POSIX has no way to end a child with a parent that is not asked")
     running, pid = started(script)
     running.signal(getattr(signal, name))
     assert running.wait() == died_of(name)
     until(lambda: gone(pid), "the command has ended")
     assert running.err() == ""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_the_command_is_asked_to_end_when_stile_is(started, tmp_path, name):
+    running, pid = started(f"trap 'echo asked >{tmp_path}/asked; exit' TERM; while :; do sleep 0.05; done")
+    running.signal(getattr(signal, name))
+    assert running.wait() == died_of(name)
+    assert gone(pid)
+    assert (tmp_path / "asked").read_text() == "asked\n"
+    assert running.err() == ""
+
+
+def test_stile_that_ignores_sighup_goes_on_with_its_command(stile):
+    """As nohup has it."""
+    running = stile.start("-x", "exec:cat", *TARGET, before=["sh", "-c", 'trap "" HUP; exec "$0" "$@"'])
+    os.write(running.stdin.fileno(), b"before")
+    assert take(running.stdout.fileno(), 6) == b"before"
+    running.signal(signal.SIGHUP)
+    os.write(running.stdin.fileno(), b"after")
+    assert take(running.stdout.fileno(), 5) == b"after"
+    assert running.finish() == (0, b"", "")
+
+
+ASKS = "stty -echo </dev/tty; echo Passphrase: >/dev/tty; "
+# A shell that notes how stile has ended, and stays.
+IN_A_SHELL = 'trap : INT; "$0" "$@" </dev/null; echo "exit $?"; read line'
+
+
+@pytest.mark.parametrize("script", ["exec cat </dev/tty", STUBBORN, "sh -c 'exec cat </dev/tty'; :"],
+                         ids=["nice", "stubborn", "child_of_it"])
+@pytest.mark.parametrize("name, code", [("INT", 130), ("TERM", 143), ("HUP", 129), ("ctrl-c", 130)])
+def test_a_command_that_asks_for_a_passphrase_leaves_the_terminal_with_an_echo(stile, script, name, code):
+    words = ["sh", "-c", IN_A_SHELL, stile.program, "-x", shell(ASKS + script), *TARGET]
+    terminal = Terminal(list(map(str, words)), stile.env)
+    try:
+        terminal.expect(b"Passphrase:", "the command asks")
+        assert not echoes(terminal)
+        if name == "ctrl-c":
+            terminal.type(b"half of it" + CTRL_C)
+        else:
+            stile.command("kill", f"-{name}", *stile.pids())
+        terminal.expect(f"exit {code}".encode(), "stile has ended")
+        assert echoes(terminal)
+    finally:
+        terminal.close()
+
+
+def test_ctrl_c_at_a_prompt_of_our_own_ends_the_command_as_well(stile, serve, tmp_path):
+    server = serve(talk((socks.greeting(0, 2), socks.method(2))))
+    script = (f"trap 'echo asked >{tmp_path}/asked' TERM; exec 3<&0; nc -N 127.0.0.1 {server.port} <&3 & "
+              "exec <&- >&- 3<&-; wait")
+    hops = shell(script) + ",socks5://alice@gw"
+    terminal = Terminal(["sh", "-c", IN_A_SHELL, str(stile.program), "-x", hops, *TARGET], stile.env)
+    try:
+        terminal.expect(b"Password for alice", "stile asks")
+        until(lambda: not echoes(terminal), "nothing is shown")
+        terminal.type(b"half of it" + CTRL_C)
+        terminal.expect(b"exit 130", "stile has ended")
+        assert echoes(terminal)
+        assert (tmp_path / "asked").read_text() == "asked\n"
+    finally:
+        terminal.close()
 
 
 @pytest.mark.parametrize("script", [NICE, STUBBORN], ids=["nice", "stubborn"])
