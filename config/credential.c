@@ -30,7 +30,23 @@ struct secret_slot {
     char *question;           /* of credential_set_question */
 };
 
+/* On their way to a hop they would end a line of HTTP, or begin another one. */
+static bool has_control_byte(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return true;
+    return false;
+}
+
 /* --- the settings --- */
+
+static int check_user(const struct setting *setting, struct err *err)
+{
+    return has_control_byte(setting->value)
+               ? hop_setting_fault(setting, err, "holds a control byte")
+               : 0;
+}
 
 static int check_command(const struct setting *setting, struct err *err)
 {
@@ -59,7 +75,7 @@ static const struct {
     const char *name;
     int (*check)(const struct setting *setting, struct err *err); /* NULL: anything but nothing */
 } rules[] = {
-    {"user", NULL},
+    {"user", check_user},
     {"passwordcommand", check_command},
     {"passwordfile", NULL},
     {"passwordenv", check_variable},
@@ -79,6 +95,8 @@ static int check_setting(const struct setting *setting, struct err *err)
 
 int credential_check(const struct hop *hop, struct err *err)
 {
+    if (hop->user && has_control_byte(hop->user))
+        return err_set(err, ERR_USAGE, "column %u: the user holds a control byte", hop->column);
     for (size_t i = 0; i < hop->setting_count; i++)
         if (check_setting(&hop->settings[i], err) == -1)
             return -1;
@@ -94,6 +112,17 @@ static char *netrc_path(void)
     return path && *path ? strdup(path) : path_expand("~/.netrc");
 }
 
+/* A hop that may need no login at all must not fail by a file that says nothing about it: 0. With a
+ * login, which must come from somewhere, or when memory is lacking: -1. */
+static int pass_over(const char *login, struct ctx *ctx)
+{
+    if (login || ctx->err->code != ERR_USAGE)
+        return -1;
+    TRACE(ctx->trace, "login", "%s", err_text(ctx->err));
+    err_release(ctx->err);
+    return 0;
+}
+
 /* Fills `entry` from the file; 0, or -1 with ctx->err set. */
 static int search_netrc(const char *path, const char *machine, const char *login,
                         struct netrc_entry *entry, struct ctx *ctx)
@@ -103,12 +132,17 @@ static int search_netrc(const char *path, const char *machine, const char *login
 
     if (got == 0)
         TRACE(ctx->trace, "login", "%s: %s", path, strerror(errno));
+    if (got == -1)
+        return pass_over(login, ctx);
     if (got != 1)
-        return got;
+        return 0;
 
     got = netrc_find(file.text, machine, login, entry, ctx->err);
-    if (got == -1)
+    if (got == -1) {
         (void)err_wrap(ctx->err, "%s", path);
+        if (!entry->is_broken)
+            got = pass_over(login, ctx);
+    }
     if (got == 1 && file.exposed) {
         got = err_set(ctx->err, ERR_USAGE, "%s: %s", path, file.exposed);
         netrc_release(entry);
@@ -274,6 +308,8 @@ static int fetch(const struct source *source, const struct login *login, struct 
 
     if (secret && strlen(secret) >= SECRET_MAX)
         got = err_set(ctx->err, ERR_AUTH, "the secret has more than %d bytes", SECRET_MAX - 1);
+    if (got == 1 && has_control_byte(secret))
+        got = err_set(ctx->err, ERR_AUTH, "the secret holds a control byte");
     if (got == 1) {
         TRACE(ctx->trace, "login", "%s: the secret comes from %s", login->hop->name, source->name);
         login->hop->secret->secret = secret;
@@ -295,7 +331,10 @@ int credential_user(const struct hop *hop, const char **user, struct ctx *ctx)
     if (need_netrc(hop, NULL, ctx) == -1)
         return -1;
     *user = hop->secret->netrc.login;
-    return 0;
+    if (!*user || !has_control_byte(*user))
+        return 0;
+    *user = NULL;
+    return err_set(ctx->err, ERR_USAGE, "netrc: the login holds a control byte");
 }
 
 static int no_user(const struct hop *hop, struct err *err)

@@ -14,9 +14,11 @@
  *     a prompt          prompt.h; three tries
  *
  * From netrc the user's own entry is taken, and none where the hop is a Unix socket: that has no
- * name. A netrc that cannot be opened has no entries. An empty secret is one where it was typed,
- * and in a URL and a netrc; from a command, a file or a variable it means that something is
- * missing. One of SECRET_MAX bytes or more is refused. No message holds one.
+ * name. A netrc that cannot be opened has no entries. As long as no user is known, neither has one
+ * that is no text file or is broken in another machine's entry: the hop may need no login. An empty
+ * secret is one where it was typed, and in a URL and a netrc; from a command, a file or a variable
+ * it means that something is missing. One of SECRET_MAX bytes or more is refused, and control bytes
+ * are, in a user as well. No message holds one.
  *
  * A secret belongs to one hop (scheme, host, port) and is kept with it until credential_forget, so
  * that a hop that must be dialed again does not ask again.
@@ -32,13 +34,13 @@
 /* The names of the settings above, ended by NULL: what a transport with a login takes. */
 #define CREDENTIAL_SETTINGS "user", "passwordcommand", "passwordfile", "passwordenv"
 
-/* Are these settings right? No files, no network. 0, or -1 with err set (ERR_USAGE). */
+/* Are these settings and the user of the URL right? No files, no network. 0, or -1 with err set (ERR_USAGE). */
 int credential_check(const struct hop *hop, struct err *err);
 
 /*
  * The user, or NULL when none is known. May read ~/.netrc, asks nobody. It stays the hop's, until
- * credential_forget. 0, or -1 with ctx->err set (ERR_USAGE: a netrc that is broken, or that others
- * can read and that has the entry).
+ * credential_forget. 0, or -1 with ctx->err set (ERR_USAGE: a netrc that has the entry and is broken
+ * there, or that others can read, or whose login has a control byte).
  */
 int credential_user(const struct hop *hop, const char **user, struct ctx *ctx);
 

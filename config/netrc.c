@@ -174,6 +174,7 @@ int netrc_find(const char *text, const char *machine, const char *login, struct 
     int found = search_run(&search);
     if (found != 1)
         netrc_release(entry);
+    entry->is_broken = found == -1 && search.ours;
     secret_wipe(search.reader.word, room);
     free(search.reader.word);
     return found;

@@ -10,14 +10,17 @@
 #ifndef STILE_CONFIG_NETRC_H
 #define STILE_CONFIG_NETRC_H
 
+#include <stdbool.h>
+
 #include "core/err.h"
 
 struct netrc_entry {
     char *login;    /* NULL: the entry has none */
     char *password; /* NULL: the entry has none */
+    bool is_broken; /* nothing was found, for an entry of this machine is broken */
 };
 
-#define NETRC_ENTRY_INIT ((struct netrc_entry){0, 0})
+#define NETRC_ENTRY_INIT ((struct netrc_entry){0, 0, false})
 
 /*
  * Finds the first entry for `machine` (letters in either case) whose login is `login` (NULL: any,

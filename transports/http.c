@@ -277,6 +277,7 @@ static struct stream *http_dial(const struct hop *hop, const struct dialer *belo
     struct tunnel tunnel;
     enum outcome outcome;
 
+    /* One by one: the reply has a large buffer, which need not be zero. */
     tunnel.hop = hop;
     tunnel.below = below;
     tunnel.to = to;

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "config/credential.h"
 #include "core/exchange.h"
 #include "transports/lookup.h"
 #include "transports/socks.h"
@@ -14,7 +15,7 @@ static int socks4_check(const struct hop *hop, struct err *err)
     if (user && strlen(user) > SOCKS_FIELD_MAX)
         return err_set(err, ERR_USAGE, "column %u: the user is longer than %d bytes", hop->column,
                        SOCKS_FIELD_MAX);
-    return 0;
+    return credential_check(hop, err);
 }
 
 static int shake_hands(struct stream *stream, const struct socks_target *target, const char *user,

@@ -114,6 +114,28 @@ static unsigned times_asked(const struct home *home)
     return times;
 }
 
+/* What is traced from now on goes into a pipe, whose end for reading is returned. */
+static int trace_begin(struct home *home)
+{
+    int ends[2];
+
+    fd_pipe(ends);
+    home->fake.trace.level = 9;
+    home->fake.trace.fd = ends[1];
+    return ends[0];
+}
+
+static const char *trace_end(struct home *home, int fd, char trace[FOLDER_TEXT_MAX])
+{
+    fd_close(&home->fake.trace.fd);
+    ssize_t size = read(fd, trace, FOLDER_TEXT_MAX - 1);
+
+    assert_true(size > 0);
+    trace[size] = '\0';
+    fd_close(&fd);
+    return trace;
+}
+
 /* --- the user --- */
 
 static const struct user_row {
@@ -366,20 +388,77 @@ static void netrc_variable(void **state)
     home_release(&home);
 }
 
-static void netrc_that_is_no_file(void **state)
+/* One that a hop without a login has nothing to do with. */
+static const struct odd_row {
+    const char *name;
+    const char *text; /* NULL: it is no file */
+    size_t size;      /* 0: of the text */
+    const char *part;
+} odd_rows[] = {
+    {"FIFO", NULL, 0, ".netrc: not a regular file"},
+    {"folder", "d", 0, ".netrc: not a regular file"},
+    {"link to /dev/null", "/dev/null", 0, ".netrc: not a regular file"},
+    {"no text", "machine proxy login a\0", 22, ".netrc: not a text file"},
+    {"broken elsewhere", "machine other login a password \"hunter2\nmachine proxy login b\n", 0,
+     ".netrc: line 1: a quote is not closed"},
+    {"broken in a machine's name", "machine \"proxy\n", 0, ".netrc: line 1: a quote"},
+};
+
+static void odd_netrc(const struct odd_row *row, struct home *home, const char *url)
+{
+    char path[FOLDER_PATH_MAX];
+
+    home_init(home, url);
+    (void)folder_path(&home->folder, ".netrc", path);
+    if (!row->text)
+        assert_int_equal(mkfifo(path, 0600), 0);
+    else if (row->text[0] == '/')
+        assert_int_equal(symlink(row->text, path), 0);
+    else if (row->text[1])
+        folder_write(&home->folder, ".netrc", row->text, row->size ? row->size : strlen(row->text),
+                     0600);
+    else
+        set_variable("NETRC", home->folder.path);
+}
+
+static void netrc_that_is_odd(void **state)
+{
+    const struct odd_row *row = *state;
+    bool is_folder = row->text && !row->text[1];
+    const char *part = is_folder ? ": not a regular file" : row->part;
+    struct home home;
+    char trace[FOLDER_TEXT_MAX];
+
+    odd_netrc(row, &home, NOBODY);
+    int fd = trace_begin(&home);
+    user_is(&home, NULL);
+    (void)trace_end(&home, fd, trace);
+    assert_contains(trace, part);
+    assert_null(strstr(trace, "hunter2"));
+    secret_fails(&home, ERR_AUTH, "no user is known");
+    home_release(&home);
+
+    odd_netrc(row, &home, URL);
+    user_is(&home, "alice");
+    secret_fails(&home, ERR_USAGE, part);
+    home_release(&home);
+}
+
+static void netrc_with_a_control_byte(void **state)
 {
     (void)state;
     struct home home;
-    char path[FOLDER_PATH_MAX];
     const char *user;
 
     home_init(&home, NOBODY);
-    assert_int_equal(mkfifo(folder_path(&home.folder, ".netrc", path), 0600), 0);
+    folder_put(&home.folder, ".netrc", "machine proxy login \"a\\nb\" password x", 0600);
     assert_int_equal(credential_user(home.hop, &user, home.ctx), -1);
-    assert_err(&home.fake.err, ERR_USAGE, ".netrc: not a regular file");
-    set_variable("NETRC", home.folder.path);
-    assert_int_equal(credential_user(home.hop, &user, home.ctx), -1);
-    assert_err(&home.fake.err, ERR_USAGE, "not a regular file");
+    assert_err(&home.fake.err, ERR_USAGE, "netrc: the login holds a control byte");
+    home_release(&home);
+
+    home_init(&home, URL);
+    folder_put(&home.folder, ".netrc", "machine proxy login alice password \"hunter2\\r\"", 0600);
+    secret_fails(&home, ERR_AUTH, "netrc: the secret holds a control byte");
     home_release(&home);
 }
 
@@ -536,9 +615,7 @@ static const struct file_row {
     {"CR at the end", "pw\r", "pw"},
     {"the first line", "one\ntwo\n", "one"},
     {"the first line, CRLF", "one\r\ntwo\r\n", "one"},
-    {"one CR goes", "pw\r\r\n", "pw\r"},
-    {"a CR inside stays", "p\rw\n", "p\rw"},
-    {"blanks stay", "  p w\t \n", "  p w\t "},
+    {"blanks stay", "  p w  \n", "  p w  "},
     {"nothing is unquoted", "\"p\\w\" # %41\n", "\"p\\w\" # %41"},
     {"bytes above ASCII", "\303\244\377\n", "\303\244\377"},
     {"a hundred lines behind it", NULL, "one"},
@@ -570,6 +647,7 @@ static const struct file_bad_row {
     {"empty", "", 0600, ERR_AUTH, "/file: is empty"},
     {"an empty first line", "\nhunter2\n", 0600, ERR_AUTH, "/file: the first line is empty"},
     {"an empty first line, CRLF", "\r\nhunter2\n", 0600, ERR_AUTH, "the first line is empty"},
+    {"a CR inside", "hunter2\rx\n", 0600, ERR_AUTH, "the secret holds a control byte"},
     {"0640", "hunter2\n", 0640, ERR_USAGE, "/file: others can read it; chmod 600"},
     {"0644", "hunter2\n", 0644, ERR_USAGE, "/file: others can read it; chmod 600"},
     {"0604", "hunter2\n", 0604, ERR_USAGE, "/file: others can read it; chmod 600"},
@@ -586,8 +664,7 @@ static void file_bad(void **state)
         folder_put(&home.folder, "file", row->text, row->mode);
     home_set(&home, "passwordfile", "@/file");
     assert_null(credential_secret(home.hop, home.ctx));
-    assert_contains(err_text(&home.fake.err), "passwordfile: /");
-    assert_contains(err_text(&home.fake.err), home.folder.path);
+    assert_contains(err_text(&home.fake.err), "passwordfile: ");
     assert_null(strstr(err_text(&home.fake.err), "hunter2"));
     assert_err(&home.fake.err, row->code, row->part);
     home_release(&home);
@@ -638,8 +715,10 @@ static void variable(void **state)
     secret_fails(&home, ERR_AUTH, "passwordenv: the variable STILE_TEST_SECRET is not set");
     set_variable("STILE_TEST_SECRET", "");
     secret_fails(&home, ERR_AUTH, "passwordenv: the variable STILE_TEST_SECRET is empty");
-    set_variable("STILE_TEST_SECRET", " p w\n");
-    secret_is(&home, " p w\n");
+    set_variable("STILE_TEST_SECRET", "hunter2\n");
+    secret_fails(&home, ERR_AUTH, "passwordenv: the secret holds a control byte");
+    set_variable("STILE_TEST_SECRET", " p w ");
+    secret_is(&home, " p w ");
     assert_false(credential_retry(home.hop));
     home_release(&home);
 }
@@ -901,28 +980,6 @@ static void slots(void **state)
     secret_slot_free(NULL);
 }
 
-/* What is traced from now on goes into a pipe, whose end for reading is returned. */
-static int trace_begin(struct home *home)
-{
-    int ends[2];
-
-    fd_pipe(ends);
-    home->fake.trace.level = 9;
-    home->fake.trace.fd = ends[1];
-    return ends[0];
-}
-
-static const char *trace_end(struct home *home, int fd, char trace[FOLDER_TEXT_MAX])
-{
-    fd_close(&home->fake.trace.fd);
-    ssize_t size = read(fd, trace, FOLDER_TEXT_MAX - 1);
-
-    assert_true(size > 0);
-    trace[size] = '\0';
-    fd_close(&fd);
-    return trace;
-}
-
 /* The trace is for other eyes as well. */
 static void trace_without_secrets(void **state)
 {
@@ -1061,6 +1118,40 @@ static void the_first_setting_counts(void **state)
     home_release(&home);
 }
 
+/* In the user and in the secret: below a blank, and DEL. */
+static void control_bytes(void **state)
+{
+    (void)state;
+    for (int byte = 1; byte < 0x100; byte++) {
+        bool control = byte < 0x20 || byte == 0x7f;
+        char url[] = "http://a%00b@proxy:3128", value[] = "hunter2.", user[] = "a.b";
+        struct home home;
+        struct err err = ERR_INIT;
+
+        (void)snprintf(url, sizeof(url), "http://a%%%02xb@proxy:3128", (unsigned)byte);
+        home_init(&home, url);
+        assert_int_equal(credential_check(home.hop, &err), control ? -1 : 0);
+        if (control)
+            assert_err(&err, ERR_USAGE, "column 1: the user holds a control byte");
+        value[7] = (char)byte;
+        home_set(&home, "passwordenv", "STILE_TEST_SECRET");
+        set_variable("STILE_TEST_SECRET", value);
+        if (control)
+            secret_fails(&home, ERR_AUTH, "passwordenv: the secret holds a control byte");
+        else
+            secret_is(&home, value);
+        home_release(&home);
+
+        home_init(&home, NOBODY);
+        user[1] = (char)byte;
+        assert_int_equal(hop_add_setting(home.hop, "user", user, 9, &err), 0);
+        assert_int_equal(credential_check(home.hop, &err), control ? -1 : 0);
+        if (control)
+            assert_err(&err, ERR_USAGE, "column 9: user: holds a control byte");
+        home_release(&home);
+    }
+}
+
 static void what_the_hop_said(void **state)
 {
     (void)state;
@@ -1105,7 +1196,9 @@ int main(void)
     UNIT_TEST(&unit, netrc_is_broken);
     UNIT_TEST(&unit, netrc_that_changes);
     UNIT_ROWS(&unit, netrc_variable, variable_rows);
-    UNIT_TEST(&unit, netrc_that_is_no_file);
+    UNIT_ROWS(&unit, netrc_that_is_odd, odd_rows);
+    UNIT_TEST(&unit, netrc_with_a_control_byte);
+    UNIT_TEST(&unit, control_bytes);
     UNIT_TEST(&unit, every_set_of_sources);
     UNIT_TEST(&unit, a_source_that_fails_is_the_end);
     UNIT_ROWS(&unit, command, command_rows);
