@@ -134,6 +134,26 @@ static const char *host_end(const char *from, const char *end)
     return slash;
 }
 
+/* What is behind the colon of `host:…` or `[v6]:…`; NULL when there is no such colon. */
+static const char *port_of(const char *text)
+{
+    const char *bracket = strrchr(text, ']');
+    const char *colon = strchr(bracket ? bracket : text, ':');
+
+    return colon && !strchr(colon + 1, ':') ? colon + 1 : NULL;
+}
+
+/* What stands behind a colon is not repeated: whoever forgets the host in user:password@host has
+ * his password there. Behind a slash, a comma or a question mark of a password its end would be
+ * shown. */
+static int address_fault(const struct source *source, const char *from, const char *colon)
+{
+    if (!strchr(from, '@') && (!colon || !colon[1]))
+        return err_wrap(source->err, "column %u", column_of(source, from));
+    err_release(source->err);
+    return fault(source, from, "bad address; want host:port or [IPv6]:port, port 1-65535");
+}
+
 static int parse_address(struct hop *hop, const struct source *source, const char *from,
                          const char *end)
 {
@@ -144,18 +164,17 @@ static int parse_address(struct hop *hop, const struct source *source, const cha
         return -1;
     bool is_path = strncmp(text, "unix:", 5) == 0;
     char odd = is_path ? '\0' : text[strspn(text, HOST_CHARS)];
+    const char *port = is_path ? NULL : port_of(text);
     if (odd) {
         (void)fault(source, from,
                     odd == '/' ? "a proxy has no path; want scheme://host:port"
                                : "the host holds a byte that no host name has");
-    } else if (endpoint_parse_open(&hop->address, text, source->err) == 0) {
-        done = 0;
-    } else if (strchr(from, '@')) {
-        /* Behind a slash, a comma or a question mark of a password its end would be shown. */
-        err_release(source->err);
-        (void)fault(source, from, "bad address");
+    } else if (port && port[strspn(port, DIGITS)]) {
+        (void)fault(source, from, "the port of a proxy is written in digits");
     } else {
-        (void)err_wrap(source->err, "column %u", column_of(source, from));
+        done = endpoint_parse_open(&hop->address, text, source->err);
+        if (done == -1)
+            (void)address_fault(source, from, is_path ? NULL : strchr(text, ':'));
     }
     free(text);
     return done;

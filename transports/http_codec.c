@@ -84,8 +84,9 @@ int http_check_header(const struct setting *setting, struct err *err)
 
     if (length == 0 || setting->value[length] != ':')
         return hop_setting_fault(setting, err, "want Name: value");
-    if (strpbrk(setting->value, "\r\n"))
-        return hop_setting_fault(setting, err, "holds the end of a line");
+    for (const char *at = setting->value; *at; at++)
+        if (((unsigned char)*at < 0x20 && *at != '\t') || *at == 0x7f)
+            return hop_setting_fault(setting, err, "holds a control byte");
     for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
         if (strlen(ours[i]) == length && strncasecmp(ours[i], setting->value, length) == 0)
             return hop_setting_fault(setting, err, "%s is not yours to say", ours[i]);

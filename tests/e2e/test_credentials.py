@@ -617,7 +617,7 @@ def test_two_proxies_never_see_each_others_password(two_hops):
 def test_a_second_proxy_that_hangs_up_does_not_make_the_first_one_ask_again(two_hops):
     """Everything below is dialed anew, with what is known already."""
     reply = denied(BASIC, headers=["Connection: close"])
-    scripts = InTurn(talk(*FIRST, (ASKED, reply), then=hang_up), talk(*FIRST, SECOND[1]))
+    scripts = InTurn(talk(*FIRST, (ASKED, reply), then=hang_up), talk(FIRST[1], SECOND[1]))
     server, result, counts = two_hops(scripts)
     assert result == (0, b"", "")
     assert {server.result(), server.result()} == {b"", b"up"}
@@ -642,6 +642,38 @@ def test_netrc_is_asked_for_each_hop_by_its_name(stile, serve, home):
     result = stile.run("-x", f"http://127.0.0.1:{server.port},http://two.example:3128", *TARGET)
     assert result == (0, b"", "")
     assert server.result() == b""
+
+
+# --- a netrc that says nothing about the hop -------------------------------------------------------
+
+
+@pytest.fixture(params=["link_to_dev_null", "folder", "fifo", "broken_elsewhere"])
+def odd_netrc(request, home):
+    path = home / ".netrc"
+    {"link_to_dev_null": lambda: path.symlink_to("/dev/null"), "folder": path.mkdir,
+     "fifo": lambda: os.mkfifo(path),
+     "broken_elsewhere": lambda: keep(path, f'machine other login x password "{SECRET}\n')}[request.param]()
+    return path
+
+
+def test_a_hop_that_needs_no_login_does_not_mind_an_odd_netrc(stile, serve, odd_netrc):
+    server = serve(talk(*socks.turns(b"db.example", 22)))
+    result = stile.run("-v", "-x", f"socks5://127.0.0.1:{server.port}", *TARGET)
+    assert (result.code, result.out) == (0, b"")
+    assert f"{odd_netrc}: " in result.err and SECRET not in result.err
+    assert server.result() == b""
+
+
+def test_a_hop_that_needs_a_login_minds_an_odd_netrc(log_in, odd_netrc):
+    failed(log_in(), 2, str(odd_netrc))
+
+
+def test_a_secret_with_a_control_byte_is_refused_and_never_repeated(log_in, home):
+    path = keep(home / "secret", SECRET + "\rX-Header: y\n")
+    result, seen = log_in("-v", "-o", f"PasswordFile={path}")
+    assert (result.code, result.out) == (6, b"")
+    assert "passwordfile: the secret holds a control byte" in result.err
+    assert SECRET not in result.err and seen == []
 
 
 # --- where it never goes --------------------------------------------------------------------------

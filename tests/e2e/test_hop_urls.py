@@ -65,6 +65,7 @@ FAULTS = {
     "port_zero": "socks5://^127.0.0.1:0",
     "port_too_large": "socks5://^127.0.0.1:65536",
     "port_a_word": "socks5://^127.0.0.1:no-such-service",
+    "port_a_service": "socks5://^127.0.0.1:http",
     "port_empty": "socks5://^127.0.0.1:",
     "port_negative": "socks5://^127.0.0.1:-1",
     "path": "socks5://^127.0.0.1:{port}/path",
@@ -80,6 +81,11 @@ FAULTS = {
     "percent_nul_in_host": "socks5://gw^%00:{port}",
     "percent_nul_in_value": "http://127.0.0.1:{port}?header=X:%20a^%00b",
     "control_byte_in_host": "socks5://^gw%0A:{port}",
+    "control_byte_in_user": GOOD + ",^http://al%0D%0AX%3A%20y@gw",
+    "control_byte_in_user_of_socks4": "^socks4a://al%7Fice@127.0.0.1:{port}",
+    "control_byte_in_user_of_https": "^https://al%09ice@127.0.0.1:{port}",
+    "control_byte_in_user_parameter": GOOD + "?^user=al%0Aice",
+    "control_byte_in_header": "http://127.0.0.1:{port}?^header=X:%20a%1Bb",
     "slash_in_host": "socks5://^gw%2Fx:{port}",
     "dash_in_front_of_host": "socks5://^-oProxyCommand=x",
     "long_host": "socks5://^" + "x" * 256,
@@ -121,7 +127,9 @@ def test_the_fault_is_named(wrong):
     assert "nosuch" in wrong("nosuch://127.0.0.1:{port}").err
     assert "nosuch" in wrong(GOOD + "?nosuch=1").err
     assert "kerberos" in wrong("http://127.0.0.1:{port}?auth=kerberos").err
-    assert "65536" in wrong("socks5://127.0.0.1:65536").err
+    assert "1-65535" in wrong("socks5://127.0.0.1:65536").err
+    assert "digits" in wrong("socks5://127.0.0.1:http").err
+    assert "control byte" in wrong("http://al%0Dice@127.0.0.1:{port}").err
 
 
 def test_a_fault_is_escaped(wrong):
@@ -151,6 +159,9 @@ SECRETS = {
     "no_scheme": f"alice:{PASSWORD}@127.0.0.1:{{port}}",
     "ssh": f"ssh://alice:{PASSWORD}@127.0.0.1:{{port}}",
     "unix": f"http://alice:{PASSWORD}@unix:/run/x.sock",
+    "no_host_at_all": f"http://alice:{PASSWORD}",
+    "no_host_but_a_parameter": f"http://alice:{PASSWORD}?auth=basic",
+    "no_host_and_a_colon": f"http://alice:x:{PASSWORD}",
     "parameter": f"http://alice@127.0.0.1:{{port}}?password={PASSWORD}",
     "parameter_in_capitals": f"http://alice@127.0.0.1:{{port}}?PassWord={PASSWORD}",
     "parameter_of_another_name": f"http://alice@127.0.0.1:{{port}}?passwd={PASSWORD}",

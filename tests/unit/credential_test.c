@@ -458,7 +458,7 @@ static void netrc_with_a_control_byte(void **state)
 
     home_init(&home, URL);
     folder_put(&home.folder, ".netrc", "machine proxy login alice password \"hunter2\\r\"", 0600);
-    secret_fails(&home, ERR_AUTH, "netrc: the secret holds a control byte");
+    secret_fails(&home, ERR_AUTH, "the secret holds a control byte");
     home_release(&home);
 }
 

@@ -446,6 +446,8 @@ static const struct bad_row {
     {"socks5://gw:0", 10, 13},
     {"socks5://gw:65536", 10, 13},
     {"socks5://gw:no-such-service", 10, 13},
+    {"socks5://gw:http", 10, 13},
+    {"socks5://[::1]:http", 10, 16},
     {"socks5://gw:1x", 10, 13},
     {"socks5://gw:+1", 10, 13},
     {"socks5://[::1", 10, 10},
@@ -627,6 +629,14 @@ static const struct leak_row {
     {"http://gw:1?password=hunter2%zz", false},
     {"http://alice:22,hunter2@gw:1", false},
     {"http://alice:22?hunter2@gw:1", false},
+    {"http://alice:hunter2", false},
+    {"http://alice:hunter2/", false},
+    {"http://alice:hunter2?auth=basic", false},
+    {"http://alice:x:hunter2", false},
+    {"http://alice:hunter2:22", false},
+    {"http://alice:-hunter2", false},
+    {"http://:hunter2", false},
+    {"http://[::1]:hunter2", false},
 };
 
 static void no_password_in_messages(void **state)

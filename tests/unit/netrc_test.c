@@ -208,20 +208,22 @@ static const struct broken_row {
     const char *name;
     const char *text;
     const char *line;
+    bool elsewhere; /* in no entry of ours */
 } broken_rows[] = {
-    {"at the end of the text", "machine proxy password \"hunter2", "line 1:"},
-    {"at the end of the line", "machine proxy password \"hunter2\nlogin alice\"", "line 1:"},
-    {"with CRLF", "machine proxy\r\npassword \"hunter2\r\n", "line 2:"},
-    {"in line 4", "# \"\n\nmachine proxy\npassword \"hunter2\n\"", "line 4:"},
-    {"backslash at the end of the text", "machine proxy password \"hunter2\\", "line 1:"},
-    {"backslash at the end of the line", "\nmachine proxy password \"hunter2\\\n\"", "line 2:"},
-    {"backslash and the quote", "machine proxy password \"hunter2\\\"", "line 1:"},
-    {"a quote alone", "\"", "line 1:"},
-    {"for a keyword", "machine proxy \"hunter2", "line 1:"},
-    {"in an entry before", "machine a password \"hunter2\nmachine proxy password pw", "line 1:"},
-    {"in an account", "machine proxy account \"hunter2", "line 1:"},
-    {"in the name of a machine", "machine \"hunter2", "line 1:"},
-    {"behind a secret", "machine proxy password hunter2\nlogin \"alice", "line 2:"},
+    {"at the end of the text", "machine proxy password \"hunter2", "line 1:", false},
+    {"at the end of the line", "machine proxy password \"hunter2\nlogin alice\"", "line 1:", false},
+    {"with CRLF", "machine proxy\r\npassword \"hunter2\r\n", "line 2:", false},
+    {"in line 4", "# \"\n\nmachine proxy\npassword \"hunter2\n\"", "line 4:", false},
+    {"backslash at the end of the text", "machine proxy password \"hunter2\\", "line 1:", false},
+    {"backslash at the end of the line", "\nmachine proxy password \"hunter2\\\n\"", "line 2:", false},
+    {"backslash and the quote", "machine proxy password \"hunter2\\\"", "line 1:", false},
+    {"a quote alone", "\"", "line 1:", true},
+    {"for a keyword", "machine proxy \"hunter2", "line 1:", false},
+    {"in an entry before", "machine a password \"hunter2\nmachine proxy password pw",
+     "line 1:", true},
+    {"in an account", "machine proxy account \"hunter2", "line 1:", false},
+    {"in the name of a machine", "machine \"hunter2", "line 1:", true},
+    {"behind a secret", "machine proxy password hunter2\nlogin \"alice", "line 2:", false},
 };
 
 static void broken(void **state)
@@ -233,6 +235,7 @@ static void broken(void **state)
     assert_int_equal(netrc_find(row->text, "proxy", NONE, &entry, &err), -1);
     assert_null(entry.login);
     assert_null(entry.password);
+    assert_int_equal(entry.is_broken, !row->elsewhere);
     assert_null(strstr(err_text(&err), "hunter2"));
     assert_contains(err_text(&err), row->line);
     assert_err(&err, ERR_USAGE, "a quote is not closed");
