@@ -72,19 +72,24 @@ bool module_exists(const char *name)
 
 /* --- loading --- */
 
-/* The package that has what dlopen(3) missed, or NULL. */
-static const char *missing_package(const char *name, const char *why)
+/* The package that has what dlopen(3) missed: another file than the module, that does not exist. Or
+ * NULL. */
+static const char *missing_package(const char *name, const char *path, const char *why)
 {
+    static const char missing[] = "cannot open shared object file: No such file or directory";
+
+    if (!strstr(why, missing) || strncmp(why, path, strlen(path)) == 0)
+        return NULL;
     for (size_t i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++)
-        if (strcmp(requirements[i].module, name) == 0 && strstr(why, "cannot open shared object"))
+        if (strcmp(requirements[i].module, name) == 0)
             return requirements[i].package;
     return NULL;
 }
 
-static void explain(const char *name, struct err *err)
+static void explain(const char *name, const char *path, struct err *err)
 {
     const char *why = dlerror();
-    const char *package = why ? missing_package(name, why) : NULL;
+    const char *package = why ? missing_package(name, path, why) : NULL;
 
     if (package)
         (void)err_set(err, ERR_MODULE, "the module %s needs a library (Debian: %s): %s", name,
@@ -100,7 +105,7 @@ static const void *module_open(const char *name, const char *path, struct err *e
     const unsigned *abi = handle ? dlsym(handle, NAME_OF(STILE_MODULE)) : NULL;
 
     if (!abi)
-        explain(name, err);
+        explain(name, path, err);
     else if (*abi != TRANSPORT_ABI)
         (void)err_set(err, ERR_MODULE, "%s is made for another stile: its ABI is %u, mine is %d",
                       path, *abi, TRANSPORT_ABI);

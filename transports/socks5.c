@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "config/credential.h"
+#include "core/clock.h"
 #include "core/exchange.h"
 #include "core/secret.h"
 #include "transports/lookup.h"
@@ -13,6 +14,9 @@
 
 /* Addresses of one name that are tried through the proxy. */
 #define TRIES_MAX 4
+
+/* A proxy that waits longer for a login may have hung up, or is about to. */
+#define PATIENCE_NS (2 * CLOCK_S)
 
 /* One attempt to get through. */
 struct socks5 {
@@ -24,6 +28,7 @@ struct socks5 {
     const char *user; /* NULL: none, so no login is offered */
     uint8_t code;     /* of a reply that refuses; 0 = it did not come to that */
     bool turned_down; /* the login was wrong */
+    bool late;        /* the login is there, and has taken so long that the proxy is dialed anew */
 
     struct socks_target target;
     struct address address;     /* that the target spells out */
@@ -71,11 +76,17 @@ static void make_greeting(const struct socks5 *socks, struct socks_message *out,
         socks5_greeting(out, methods, socks->user ? 2 : 1);
 }
 
-static int make_login(const struct socks5 *socks, struct socks_message *out)
+/* 0; -1 with ctx->err set, or because it is late. */
+static int make_login(struct socks5 *socks, struct socks_message *out)
 {
+    int64_t asked_ns = clock_ns();
     const char *password = credential_secret(socks->hop, socks->ctx);
 
     if (!password)
+        return -1;
+    /* The secret is kept, so this can't be true twice. */
+    socks->late = clock_ns() - asked_ns > PATIENCE_NS;
+    if (socks->late)
         return -1;
     return socks5_login(out, socks->user, password, socks->ctx->err);
 }
@@ -208,14 +219,16 @@ static struct stream *attempt(struct socks5 *socks, bool pipeline)
 {
     for (;;) {
         socks->code = 0;
-        socks->turned_down = false;
+        socks->turned_down = socks->late = false;
         socks->stream = dialer_dial(socks->below, &socks->hop->address, socks->ctx);
         if (!socks->stream)
             return NULL;
         if ((pipeline ? shake_hands_at_once : shake_hands)(socks) == 0)
             return socks->stream;
         stream_close(socks->stream);
-        if (!socks->turned_down || !credential_retry(socks->hop))
+        if (socks->late)
+            TRACE(socks->ctx->trace, "socks", "the login has taken long: dialing anew");
+        else if (!socks->turned_down || !credential_retry(socks->hop))
             return NULL;
         err_release(socks->ctx->err);
     }

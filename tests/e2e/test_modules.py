@@ -11,7 +11,7 @@ import pytest
 from harness import NULL, ROOT, one_line, payload
 from peers import socks, tcp
 from peers.http import OK, connect
-from peers.talk import dribble, talk
+from peers.talk import dribble, hang_up, talk
 
 TARGET = ("db.example", "22")
 PREFIX = "/usr/local"
@@ -388,6 +388,37 @@ def test_a_module_that_needs_what_nobody_has_is_refused(installation, tmp_path):
                                       "int need(void)\n{\n    return nobody_has_this();\n}\n")
     installation.compile(tmp_path / "needy.c", "needy")
     refused(installation, "needy", "nobody_has_this")
+
+
+@pytest.fixture
+def bundled(installation):
+    """What loads curl.so, which is a file of its own."""
+    if not installation.path("curl.so").exists():
+        pytest.skip("the modules are linked in")
+    return installation
+
+
+def test_a_library_that_is_not_installed_is_told_with_its_package(bundled, peer, tmp_path):
+    server = peer(talk())
+    (tmp_path / "gone.c").write_text("int gone;\n")
+    bundled.stile.command("gcc", "-shared", "-o", tmp_path / "libgone.so", tmp_path / "gone.c")
+    bundled.path("curl.so").unlink()
+    bundled.compile(tmp_path / "gone.c", "curl", f"-L{tmp_path}", "-Wl,--no-as-needed", "-lgone")
+    result = bundled.run("-x", f"https://127.0.0.1:{server.port}", *TARGET)
+    one_line(result, 8)
+    assert "needs a library (Debian: libcurl4)" in result.err and "libgone.so" in result.err
+
+
+def test_a_module_that_cannot_be_opened_lacks_no_package(bundled, peer):
+    """There are too few descriptors: for the module, and a little later for a library of it."""
+    server = peer(talk(then=hang_up))
+    said = []
+    for limit in range(3, 16):
+        argv = [*bundled.room.before, "sh", "-c", f'ulimit -n {limit}; exec "$0" "$@"', f"{PREFIX}/bin/stile",
+                "-x", f"https://127.0.0.1:{server.port}", *TARGET]
+        said.append(bundled.stile.spawn(argv).finish(b"").err)
+    assert any("the module curl can't be loaded" in err and "cannot open shared object" in err for err in said), said
+    assert not any("Debian" in err for err in said), said
 
 
 def test_a_module_under_the_name_of_another_is_refused(rot13):

@@ -7,7 +7,7 @@ import pytest
 from harness import one_line, payload, settles
 from peers import LIMIT, socks, tcp
 from peers.socks import NONE, PASSWORD
-from peers.talk import Cut, Over, dribble, hang_up, talk
+from peers.talk import Cut, InTurn, Over, dribble, hang_up, talk
 
 BANNER = b"SSH-2.0-behind-the-proxy\r\n"
 SAYS = "the client says this behind the handshake"
@@ -182,6 +182,24 @@ def test_a_name_that_is_not_found_here_is_told(stile, listen, town, scheme, para
 def login_through(through, stile, turns, user, password, more=""):
     return through(talk(*turns), "socks5", f"?user={user}&passwordenv=SECRET{more}",
                    env=dict(stile.env, SECRET=password), input=SAYS.encode())
+
+
+LATE = "?user=alice&passwordcommand=sh%20-c%20'sleep%202.2;%20echo%20x%20>>{count};%20echo%20secret'"
+
+
+@pytest.mark.parametrize("way", ["in_turns", "pipeline"])
+def test_a_proxy_need_not_wait_for_a_person_who_types(through, tmp_path, way):
+    """It may have hung up meanwhile, so it is dialed anew; the secret is asked for once."""
+    turns = socks.turns_with_login(b"db.example", 22, b"alice", b"secret")
+    first, parameters = talk(turns[0]), LATE.format(count=tmp_path / "count")
+    if way == "pipeline":
+        turns = [(socks.greeting(PASSWORD) + socks.login(b"alice", b"secret") +
+                  socks.request(b"db.example", 22), socks.method(PASSWORD) + socks.welcome() + OK5)]
+        first, parameters = talk(), parameters + "&pipeline=yes"
+    server, result = through(InTurn(first, talk(*turns)), "socks5", parameters, input=SAYS.encode())
+    assert result == (0, b"", "")
+    assert {server.result(), server.result()} == {b"", SAYS.encode()}
+    assert (tmp_path / "count").read_text() == "x\n"
 
 
 LOGINS = {"plain": ("alice", "secret"), "blanks": ("alice", "two words "),
