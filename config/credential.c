@@ -308,7 +308,7 @@ static int fetch(const struct source *source, const struct login *login, struct 
 
     if (secret && strlen(secret) >= SECRET_MAX)
         got = err_set(ctx->err, ERR_AUTH, "the secret has more than %d bytes", SECRET_MAX - 1);
-    if (got == 1 && has_control_byte(secret))
+    else if (secret && has_control_byte(secret))
         got = err_set(ctx->err, ERR_AUTH, "the secret holds a control byte");
     if (got == 1) {
         TRACE(ctx->trace, "login", "%s: the secret comes from %s", login->hop->name, source->name);

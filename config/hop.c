@@ -163,12 +163,12 @@ static int parse_address(struct hop *hop, const struct source *source, const cha
     if (!text)
         return -1;
     bool is_path = strncmp(text, "unix:", 5) == 0;
-    char odd = is_path ? '\0' : text[strspn(text, HOST_CHARS)];
+    const char *odd = text + strspn(text, HOST_CHARS);
     const char *port = is_path ? NULL : port_of(text);
-    if (odd) {
+    if (!is_path && *odd) {
         (void)fault(source, from,
-                    odd == '/' ? "a proxy has no path; want scheme://host:port"
-                               : "the host holds a byte that no host name has");
+                    *odd == '/' ? "a proxy has no path; want scheme://host:port"
+                                : "the host holds a byte that no host name has");
     } else if (port && port[strspn(port, DIGITS)]) {
         (void)fault(source, from, "the port of a proxy is written in digits");
     } else {
