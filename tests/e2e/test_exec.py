@@ -369,7 +369,9 @@ def test_the_command_ends_when_stile_is_killed(started, script, name):
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
 def test_the_command_is_asked_to_end_when_stile_is(started, tmp_path, name):
-    running, pid = started(f"trap 'echo asked >{tmp_path}/asked; exit' TERM; while :; do sleep 0.05; done")
+    running, pid = started(f"trap 'echo asked >{tmp_path}/asked; exit' TERM; echo ready; "
+                           "while :; do sleep 0.05; done")
+    assert take(running.stdout.fileno(), 6) == b"ready\n"
     running.signal(getattr(signal, name))
     assert running.wait() == died_of(name)
     assert gone(pid)
