@@ -130,7 +130,10 @@ static int receive_reply(struct socks5 *socks)
 {
     uint8_t head[SOCKS5_REPLY_HEAD], rest[SOCKS5_REPLY_REST_MAX];
 
-    if (exchange_receive(socks->stream, head, sizeof(head), socks->ctx) == -1)
+    /* Some that refuse say why and no more. */
+    if (exchange_receive(socks->stream, head, SOCKS5_REPLY_CODE, socks->ctx) == -1 ||
+        (head[1] == 0 && exchange_receive(socks->stream, head + SOCKS5_REPLY_CODE,
+                                          sizeof(head) - SOCKS5_REPLY_CODE, socks->ctx) == -1))
         return -1;
     int size = socks5_parse_reply(head, &socks->code, socks->ctx->err);
     if (size == -1)
