@@ -57,6 +57,7 @@ SHAPES = {
     "unannounced_but_listens": Shape(sized(), hang_up),
     "chunked": Shape(in_chunks(), None),
     "chunked_trailers": Shape(in_chunks(b"X-Sum: 1\r\nX-More: 2\r\n"), None),
+    "folded": Shape(lambda lines: KEEPS.reply([line.replace(", ", ",\r\n ") for line in lines]), None),
     "chunked_closes": Shape(in_chunks(), lambda conn: None),
 }
 
@@ -109,9 +110,11 @@ def md5(*words):
 
 class Digest:
     """Each challenge has a nonce of its own, which is good for any connection; no response is good
-    twice."""
+    twice. The first `stale` responses come too late, whatever they are."""
 
-    def __init__(self, user, password):
+    def __init__(self, user, password, stale=0):
+        self.stale = stale
+        self.late = False
         self.user = user
         self.secret = md5(user, "stile", password)
         self.nonces = set()
@@ -119,7 +122,8 @@ class Digest:
 
     def challenge(self):
         self.nonces.add(nonce := secrets.token_hex(16))
-        return f'Digest realm="stile", nonce="{nonce}", qop="auth", algorithm=MD5'
+        late = ", stale=true" * self.late
+        return f'Digest realm="stile", nonce="{nonce}", qop="auth", algorithm=MD5{late}'
 
     def accepts(self, rest, request):
         words = {name: quoted or word
@@ -129,8 +133,10 @@ class Digest:
         use = (words["nonce"], words["nc"], words["cnonce"])
         assert use not in self.used, f"this response was here before: {request.head!r}"
         self.used.add(use)
+        self.late = self.stale > 0
+        self.stale -= self.late
         right = md5(self.secret, *use, words["qop"], md5("CONNECT", request.target))
-        return (words["username"], words["response"]) == (self.user, right)
+        return not self.late and (words["username"], words["response"]) == (self.user, right)
 
 
 SCHEMES = {"Basic": Basic, "Digest": Digest}
