@@ -64,8 +64,7 @@ int socks5_parse_login(const uint8_t reply[2], struct err *err);
  * The reply to a request is as long as the address in it says. Its first SOCKS5_REPLY_HEAD bytes
  * tell how many are still to come, and those say nothing that we need.
  */
-#define SOCKS5_REPLY_CODE                                                                          \
-    2 /* bytes up to the reply code: where that is not 0, what follows is moot */
+#define SOCKS5_REPLY_CODE 2 /* up to the code: where that is not 0, what follows is moot */
 #define SOCKS5_REPLY_HEAD 5
 #define SOCKS5_REPLY_REST_MAX (SOCKS_FIELD_MAX + 2)
 
