@@ -156,12 +156,16 @@ def test_much_may_come_behind_the_end_of_the_input(coach, below):
 
 @BELOW
 def test_much_may_go_behind_the_end_of_the_target(coach, below):
+    ended = threading.Event()
+
     def then(conn, request):
         conn.sendall(OK + BANNER)
         end(conn)
+        ended.set()
         return read_to_the_end(conn)
     running, proxy = coach(then, below)
-    assert running.stdout.read(len(BANNER)) == BANNER and running.stdout.read() == b""
+    assert take(running.stdout.fileno(), len(BANNER)) == BANNER and running.stdout.read() == b""
+    wait_for(ended)
     running.feed(payload(MB))
     assert (running.wait(), running.err()) == (0, "")
     assert differ(proxy.said(), payload(MB)) is None

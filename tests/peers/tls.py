@@ -34,7 +34,8 @@ def over_tls(pem, key, script):
 
 
 def end(tls):
-    """Sends close_notify, which ends what is sent and nothing else."""
+    """Sends close_notify, which ends what is sent and nothing else. OpenSSL looks for the client's, too,
+    and takes offence at anything else that it finds: to read on behind it, let the client be silent now."""
     timeout = tls.gettimeout()
     tls.settimeout(0)
     while True:
