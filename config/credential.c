@@ -300,16 +300,25 @@ static const struct source {
     {"a password is needed", "a prompt", from_prompt},
 };
 
+static int check_secret(const char *secret, struct err *err)
+{
+    size_t length = strlen(secret);
+
+    if (length >= SECRET_MAX)
+        return err_set(err, ERR_AUTH, "the secret has more than %d bytes", SECRET_MAX - 1);
+    if (has_control_byte(secret))
+        return err_set(err, ERR_AUTH, "the secret holds a control byte");
+    return 1;
+}
+
 /* Same returns as those of the sources. */
 static int fetch(const struct source *source, const struct login *login, struct ctx *ctx)
 {
     char *secret = NULL;
     int got = source->fetch(login, &secret, ctx);
 
-    if (secret && strlen(secret) >= SECRET_MAX)
-        got = err_set(ctx->err, ERR_AUTH, "the secret has more than %d bytes", SECRET_MAX - 1);
-    else if (secret && has_control_byte(secret))
-        got = err_set(ctx->err, ERR_AUTH, "the secret holds a control byte");
+    if (secret)
+        got = check_secret(secret, ctx->err);
     if (got == 1) {
         TRACE(ctx->trace, "login", "%s: the secret comes from %s", login->hop->name, source->name);
         login->hop->secret->secret = secret;

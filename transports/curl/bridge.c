@@ -18,6 +18,7 @@ struct bridge {
     pthread_t thread;
     struct gate gate;
     struct stream *below;
+    bool bare; /* it has a descriptor of its own */
     const struct trace *trace;
     int stop[2];    /* closing [1] ends a thread that still waits for libcurl */
     struct err err; /* of the end of the stream below */
@@ -66,8 +67,11 @@ struct bridge *bridge_new(struct stream *below, struct curl_sockaddr *address, c
         (void)err_no_memory(ctx->err);
         goto fail;
     }
-    *bridge =
-        (struct bridge){.below = below, .trace = ctx->trace, .gate = GATE_CLOSED, .stop = {-1, -1}};
+    *bridge = (struct bridge){.below = below,
+                              .bare = below->rfd != -1,
+                              .trace = ctx->trace,
+                              .gate = GATE_CLOSED,
+                              .stop = {-1, -1}};
     bridge->err = ERR_INIT;
     *fd = gate_open(&bridge->gate, address, ctx->err);
     if (*fd == CURL_SOCKET_BAD)
@@ -94,6 +98,11 @@ fail:
     free(bridge);
     stream_close(below);
     return NULL;
+}
+
+bool bridge_is_bare(const struct bridge *bridge)
+{
+    return bridge->bare;
 }
 
 int bridge_finish(struct bridge *bridge, int fd, struct err *err)

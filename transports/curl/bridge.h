@@ -17,6 +17,10 @@ struct bridge;
 struct bridge *bridge_new(struct stream *below, struct curl_sockaddr *address, curl_socket_t *fd,
                           struct ctx *ctx);
 
+/* Is the stream below one of descriptors, so that closing one direction does no harm to the other?
+ * There are proxies that drop what is under way in one when the other ends. */
+bool bridge_is_bare(const struct bridge *bridge);
+
 /* After both directions have ended: waits until what is under way has gone on, a second at most,
  * and asks the stream below. `fd` is the connected socket. Returns as stream_finish. */
 int bridge_finish(struct bridge *bridge, int fd, struct err *err);

@@ -99,6 +99,17 @@ static int refuse_login(const struct login *login, const struct transfer *transf
     return -1;
 }
 
+/* Sets err to what has become of the login: "Digest for 'alice': …". -1. */
+static int fail_at_login(const struct login *login, enum err_code code, const char *what)
+{
+    char *name = http_auth_list(login->tried);
+
+    (void)err_set(login->ctx->err, code, "%s for user '%s': %s", name ? name : "login",
+                  login->user ? login->user : "", what);
+    free(name);
+    return -1;
+}
+
 /* --- the login --- */
 
 /* Chooses how to log in, by what the proxy offers. 0, or -1 with ctx->err set. */
@@ -142,7 +153,9 @@ static int next_login(struct login *login, const struct transfer *transfer)
         return refuse_login(login, transfer);
     if (login->tried == HTTP_AUTH_NEGOTIATE)
         login->allowed &= ~(unsigned)HTTP_AUTH_NEGOTIATE;
-    else if (login->tried && !(transfer->login_sent && credential_retry(login->hop)))
+    else if (login->tried && !transfer->login_sent)
+        return fail_at_login(login, ERR_AUTH, "the proxy's question has no answer that we know");
+    else if (login->tried && !credential_retry(login->hop))
         return refuse_login(login, transfer);
     return choose_login(login, reply);
 }
@@ -211,19 +224,19 @@ static struct stream *harvest(struct transfer **transfer)
 static int explain(const struct login *login, const struct transfer *transfer, CURLcode code)
 {
     struct err *err = login->ctx->err;
-    char *name = NULL;
 
     if (err->code != ERR_NONE)
         return -1;
-    if (transfer_answered(transfer) && transfer->reply.status / 100 != 2)
+    if (transfer_answered(transfer) && transfer->reply.status / 100 != 2 &&
+        transfer->reply.status != 407)
         return err_set(err, ERR_REFUSED, "%s: %s", transfer->to->text, transfer->reply.status_line);
-    if (!transfer->login_sent)
+    if (code == CURLE_TOO_MANY_REDIRECTS)
+        return fail_at_login(login, ERR_AUTH, "the proxy asks for it again and again");
+    if (transfer->refusals)
+        return fail_at_login(login, ERR_AUTH, "turned down by the proxy, which then hung up");
+    if (!transfer->login_sent || transfer->reply.interim)
         return complain(transfer, code);
-    name = http_auth_list(login->tried);
-    (void)err_set(err, ERR_REFUSED, "the proxy closed the connection during the login (%s)",
-                  name ? name : "");
-    free(name);
-    return -1;
+    return fail_at_login(login, ERR_REFUSED, "the proxy closed the connection during the login");
 }
 
 /* Was the connection closed during the login, without an answer to it? Once, that is a proxy that
@@ -233,7 +246,8 @@ static bool may_redial(struct login *login, const struct transfer *transfer)
     struct err *err = login->ctx->err;
 
     if (!login->tried || login->redialed || transfer_answered(transfer) || transfer->reply.fault ||
-        err->placed || (err->code != ERR_NONE && err->code != ERR_REFUSED))
+        transfer->reply.interim || transfer->refusals || err->placed ||
+        (err->code != ERR_NONE && err->code != ERR_REFUSED))
         return false;
     err_release(err);
     login->redialed = true;
@@ -264,8 +278,8 @@ static struct stream *attempt(struct login *login, struct transfer **transfer, b
         return NULL;
     if (code == CURLE_OK)
         return harvest(transfer);
-    if (ctx->err->code == ERR_NONE && transfer_answered(*transfer) &&
-        (*transfer)->reply.status == 407)
+    if (ctx->err->code == ERR_NONE && code != CURLE_TOO_MANY_REDIRECTS &&
+        transfer_answered(*transfer) && (*transfer)->reply.status == 407)
         *again = next_login(login, *transfer) == 0;
     else if (may_redial(login, *transfer))
         *again = true;

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* What TLS puts into one record. */
 #define RECORD_BYTES 16384
@@ -113,6 +114,9 @@ static int tls_shut_wr(struct stream *stream)
         return STREAM_FAIL;
     }
     tls->shut = true;
+    /* A command may know no other end, and hold its output open until then. */
+    if (tls->transfer->bridge && bridge_is_bare(tls->transfer->bridge))
+        (void)shutdown(tls->fd, SHUT_WR);
     return 0;
 }
 

@@ -126,6 +126,9 @@ static bool has_login(const char *request, size_t size)
 /* What was heard until now was the answer to another request. */
 static void note_request(struct transfer *transfer, const char *request, size_t size)
 {
+    if (transfer->login_sent && transfer_answered(transfer) && transfer->reply.status == 407)
+        transfer->refusals++;
+    transfer->requests++;
     transfer->login_sent = transfer->login_sent || has_login(request, size);
     http_reply_release(&transfer->reply);
     http_reply_init(&transfer->reply);
@@ -474,13 +477,15 @@ CURLcode transfer_run(struct transfer *transfer)
     if (curl_multi_add_handle(transfer->multi, transfer->easy) != CURLM_OK)
         return CURLE_OUT_OF_MEMORY;
     (void)curl_multi_socket_action(transfer->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    while (running) {
+    while (running && transfer->requests <= TRANSFER_REQUESTS_MAX) {
         if (wait_and_pump(transfer, &curl) == -1) {
             (void)http_fail_connect(transfer->to, transfer->ctx);
             return CURLE_ABORTED_BY_CALLBACK;
         }
         tell_curl(transfer, &curl, &running);
     }
+    if (running)
+        return CURLE_TOO_MANY_REDIRECTS;
     const CURLMsg *message = curl_multi_info_read(transfer->multi, &left);
     return message && message->msg == CURLMSG_DONE ? message->data.result : CURLE_FAILED_INIT;
 }
@@ -499,6 +504,7 @@ void transfer_reset(struct transfer *transfer)
     transfer->fd = CURL_SOCKET_BAD;
     transfer->timer_ns = CLOCK_NEVER;
     transfer->login_sent = transfer->tls_up = false;
+    transfer->requests = transfer->refusals = 0;
     transfer->ssl = NULL;
     transfer->why[0] = '\0';
     free(transfer->gss);

@@ -48,6 +48,8 @@ struct transfer {
     struct http_reply reply; /* the answer to the last request, as far as it has come */
     const char *question;    /* answers the first request (pump.h); or NULL */
     bool login_sent;         /* a request with credentials has gone out */
+    unsigned requests;       /* that have gone out */
+    unsigned refusals;       /* of credentials, by a complete answer that asks again */
     bool tls_up;             /* its handshake is over */
     void *ssl;               /* OpenSSL's SSL of the connection, NULL where it isn't OpenSSL */
 };
@@ -68,6 +70,9 @@ int transfer_log_in(struct transfer *transfer, unsigned schemes, const char *use
  * but for what the Kerberos library does.
  */
 CURLcode transfer_run(struct transfer *transfer);
+
+/* More than these in one run is a proxy that asks again and again. */
+#define TRANSFER_REQUESTS_MAX 6
 
 /* Makes it ready for another run, on another connection. What libcurl has learnt of the proxy stays
  * with it, a Digest nonce say. */
