@@ -196,7 +196,9 @@ NTLM = base64.b64encode(b"NTLMSSP\0" + struct.pack("<I8xI8s16x", 2, 0x8201, b"12
 def test_a_question_that_comes_again_and_again_is_no_loop(knock, scheme, name, question, shape):
     proxy = Proxy({name: question}, SHAPES[shape])
     fails(knock(proxy, scheme, SECRET), 6, name, USER)
-    assert len(proxy.seen) <= 12
+    # A few in each connection; but libcurl may answer some in one go, where nobody counts. A loop makes
+    # thousands.
+    assert len(proxy.seen) <= 200
 
 
 @pytest.mark.parametrize("question", ["Digest", "Digest qop=auth", 'Digest realm="stile"'])
