@@ -51,8 +51,7 @@ HOPS = {
     "https squid": "https://{squid.tls_open}?{ca}",
     "https stunnel": "https://{stunnel.plain}?{ca}",
     "https unix": "https://unix:{tls_socket}?{ca}",
-    # libcurl 7.88 finds no address of IPv6 in a proxy's certificate unless the target has one, too.
-    "https ipv6": "https://{tls_on_ipv6}?insecure=yes",
+    "https ipv6": "https://{tls_on_ipv6}?{ca}",
     "https socat": "https://{tls_front}?{ca}",
     "https basic squid": "https://{user}@{squid.tls_basic}?{secret}&{ca}",
     "https digest squid": "https://{user}@{squid.tls_digest}?{secret}&{ca}",

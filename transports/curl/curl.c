@@ -153,9 +153,9 @@ static int next_login(struct login *login, const struct transfer *transfer)
         return refuse_login(login, transfer);
     if (login->tried == HTTP_AUTH_NEGOTIATE)
         login->allowed &= ~(unsigned)HTTP_AUTH_NEGOTIATE;
-    else if (login->tried && !transfer->login_sent)
+    else if (login->tried & reply->offered && !transfer->login_sent)
         return fail_at_login(login, ERR_AUTH, "the proxy's question has no answer that we know");
-    else if (login->tried && !credential_retry(login->hop))
+    else if (transfer->login_sent && !credential_retry(login->hop))
         return refuse_login(login, transfer);
     return choose_login(login, reply);
 }
@@ -230,7 +230,7 @@ static int explain(const struct login *login, const struct transfer *transfer, C
     if (transfer_answered(transfer) && transfer->reply.status / 100 != 2 &&
         transfer->reply.status != 407)
         return err_set(err, ERR_REFUSED, "%s: %s", transfer->to->text, transfer->reply.status_line);
-    if (code == CURLE_TOO_MANY_REDIRECTS)
+    if (transfer_is_loop(transfer))
         return fail_at_login(login, ERR_AUTH, "the proxy asks for it again and again");
     if (transfer->refusals)
         return fail_at_login(login, ERR_AUTH, "turned down by the proxy, which then hung up");
@@ -278,7 +278,7 @@ static struct stream *attempt(struct login *login, struct transfer **transfer, b
         return NULL;
     if (code == CURLE_OK)
         return harvest(transfer);
-    if (ctx->err->code == ERR_NONE && code != CURLE_TOO_MANY_REDIRECTS &&
+    if (ctx->err->code == ERR_NONE && !transfer_is_loop(*transfer) &&
         transfer_answered(*transfer) && (*transfer)->reply.status == 407)
         *again = next_login(login, *transfer) == 0;
     else if (may_redial(login, *transfer))

@@ -85,6 +85,12 @@ static int close_socket(void *arg, curl_socket_t fd)
 
 /* --- what libcurl hears and says --- */
 
+/* Does the proxy ask again and again? */
+bool transfer_is_loop(const struct transfer *transfer)
+{
+    return transfer->requests > TRANSFER_REQUESTS_MAX;
+}
+
 /* The lines of the heads, one by one; only TLS leaves it to libcurl to hear them. */
 static size_t take_header(char *line, size_t one, size_t size, void *arg)
 {
@@ -102,7 +108,7 @@ static size_t take_header(char *line, size_t one, size_t size, void *arg)
     (void)reply->sink.take(&reply->sink, line, size);
     if (reply->fault)
         (void)err_set(transfer->ctx->err, ERR_REFUSED, "%s", reply->fault);
-    return reply->fault ? 0 : size;
+    return reply->fault || transfer_is_loop(transfer) ? 0 : size;
 }
 
 static size_t drop_body(char *data, size_t one, size_t size, void *arg)
@@ -477,7 +483,7 @@ CURLcode transfer_run(struct transfer *transfer)
     if (curl_multi_add_handle(transfer->multi, transfer->easy) != CURLM_OK)
         return CURLE_OUT_OF_MEMORY;
     (void)curl_multi_socket_action(transfer->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    while (running && transfer->requests <= TRANSFER_REQUESTS_MAX) {
+    while (running && !transfer_is_loop(transfer)) {
         if (wait_and_pump(transfer, &curl) == -1) {
             (void)http_fail_connect(transfer->to, transfer->ctx);
             return CURLE_ABORTED_BY_CALLBACK;
@@ -485,7 +491,7 @@ CURLcode transfer_run(struct transfer *transfer)
         tell_curl(transfer, &curl, &running);
     }
     if (running)
-        return CURLE_TOO_MANY_REDIRECTS;
+        return CURLE_ABORTED_BY_CALLBACK;
     const CURLMsg *message = curl_multi_info_read(transfer->multi, &left);
     return message && message->msg == CURLMSG_DONE ? message->data.result : CURLE_FAILED_INIT;
 }

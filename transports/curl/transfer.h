@@ -78,6 +78,9 @@ CURLcode transfer_run(struct transfer *transfer);
  * with it, a Digest nonce say. */
 void transfer_reset(struct transfer *transfer);
 
+/* Did it end because there were too many requests? */
+bool transfer_is_loop(const struct transfer *transfer);
+
 /* Was the last request answered to the end of a head? */
 bool transfer_answered(const struct transfer *transfer);
 
