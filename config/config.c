@@ -3,10 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 
 #include "core/clock.h"
+#include "core/text.h"
 
 #define TIMEOUT_DEFAULT_S 60
 
@@ -23,14 +23,14 @@ void config_release(struct config *config)
 int config_option(struct config *config, const char *text, struct err *err)
 {
     static const char blanks[] = " \t";
-    size_t length = strcspn(text, " \t=");
-    const char *value = text + length + strspn(text + length, blanks);
+    size_t length = text_until(text, " \t=");
+    const char *value = text + length + text_span(text + length, blanks);
 
     if (*value == '=')
-        value += 1 + strspn(value + 1, blanks);
+        value += 1 + text_span(value + 1, blanks);
     if (length == 0 || !*value)
         return err_set(err, ERR_USAGE, "want Name=value");
-    if (length == strlen("password") && strncasecmp(text, "password", length) == 0)
+    if (length == strlen("password") && text_same_start(text, "password", length))
         return err_set(err, ERR_USAGE, HOP_NO_PASSWORD);
     if (config->hops.count == 0)
         return err_set(err, ERR_USAGE, "%.*s: is for a hop, and there is none (-x)", (int)length,

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "config/credential.h"
 #include "core/secret.h"
@@ -163,13 +162,13 @@ static int parse_address(struct hop *hop, const struct source *source, const cha
     if (!text)
         return -1;
     bool is_path = strncmp(text, "unix:", 5) == 0;
-    const char *odd = text + strspn(text, HOST_CHARS);
+    const char *odd = text + text_span(text, HOST_CHARS);
     const char *port = is_path ? NULL : port_of(text);
     if (!is_path && *odd) {
         (void)fault(source, from,
                     *odd == '/' ? "a proxy has no path; want scheme://host:port"
                                 : "the host holds a byte that no host name has");
-    } else if (port && port[strspn(port, DIGITS)]) {
+    } else if (port && port[text_span(port, DIGITS)]) {
         (void)fault(source, from, "the port of a proxy is written in digits");
     } else {
         done = endpoint_parse_open(&hop->address, text, source->err);
@@ -183,7 +182,7 @@ static int parse_address(struct hop *hop, const struct source *source, const cha
 static int parse_setting(struct hop *hop, const struct source *source, const char *from,
                          const char *end)
 {
-    size_t name_length = strspn(from, SETTING_CHARS);
+    size_t name_length = text_span(from, SETTING_CHARS);
 
     if (name_length == 0 || from + name_length >= end || from[name_length] != '=')
         return fault(source, from, "a setting is written name=value");
@@ -193,7 +192,7 @@ static int parse_setting(struct hop *hop, const struct source *source, const cha
     int done = -1;
     if (!name)
         (void)err_no_memory(source->err);
-    else if (value && strcasecmp(name, "password") == 0)
+    else if (value && text_same(name, "password"))
         (void)password_fault(source, from);
     else if (value)
         done = hop_add_setting(hop, name, value, column_of(source, from), source->err);
@@ -226,7 +225,7 @@ static int hop_rename(struct hop *hop, struct err *err)
 static int parse_url(struct hop *hop, const struct source *source, const char *from,
                      const char *end)
 {
-    const char *colon = from + strspn(from, SCHEME_CHARS);
+    const char *colon = from + text_span(from, SCHEME_CHARS);
 
     if (colon == from || strncmp(colon, "://", 3) != 0 || strchr(DIGITS "+-.", *from))
         return fault(source, from, "want scheme://host:port, exec:command, or direct alone");
@@ -262,8 +261,8 @@ static int parse_exec(struct hop *hop, const struct source *source, const char *
             *out++ = *at;
     *out = '\0';
 
-    size_t first = strspn(hop->command, " \t");
-    size_t word = strcspn(hop->command + first, " \t");
+    size_t first = text_span(hop->command, " \t");
+    size_t word = text_until(hop->command + first, " \t");
     if (word == 0)
         return fault(source, command, "exec: lacks a command");
     /* Its arguments may be long, and somebody's secret. */
@@ -277,7 +276,7 @@ static int parse_exec(struct hop *hop, const struct source *source, const char *
 
 static bool is_exec(const char *text)
 {
-    return strncasecmp(text, EXEC, strlen(EXEC)) == 0;
+    return text_same_start(text, EXEC, strlen(EXEC));
 }
 
 /* The comma that ends the hop, or the end of the text. */
@@ -286,7 +285,7 @@ static const char *hop_end(const char *from)
     const char *end = from;
 
     if (!is_exec(from))
-        return from + strcspn(from, ",");
+        return from + text_until(from, ",");
     while (*end && *end != ',')
         end += end[0] == '\\' && end[1] == ',' ? 2 : 1;
     return end;
@@ -327,7 +326,7 @@ int hops_parse(struct hops *hops, const char *text, enum hop_origin origin, stru
     struct hops made = HOPS_INIT;
     struct source source = {text, origin, err};
 
-    if (strcasecmp(text, "direct") == 0) {
+    if (text_same(text, "direct")) {
         *hops = made;
         return 0;
     }
@@ -407,8 +406,8 @@ int hop_setting_flag(const struct hop *hop, const char *name, bool fallback, boo
 {
     const struct setting *setting = hop_find_setting(hop, name);
 
-    *out = setting ? strcasecmp(setting->value, "yes") == 0 : fallback;
-    if (setting && !*out && strcasecmp(setting->value, "no") != 0)
+    *out = setting ? text_same(setting->value, "yes") : fallback;
+    if (setting && !*out && !text_same(setting->value, "no"))
         return hop_setting_fault(setting, err, "want yes or no");
     return 0;
 }

@@ -55,11 +55,11 @@ static const char *host_fault(const char *host)
         return "starts with '-'";
     if (has_control_or_blank(host))
         return "holds blanks or control bytes";
-    if (strpbrk(host, "/@"))
+    if (host[text_until(host, "/@")])
         return "holds '/' or '@'";
-    if (strpbrk(host, "[]")) {
-        bool enclosed = host[0] == '[' && strpbrk(host + 1, "[]") == host + length - 1 &&
-                        host[length - 1] == ']';
+    if (host[text_until(host, "[]")]) {
+        bool enclosed =
+            host[0] == '[' && text_until(host + 1, "[]") == length - 2 && host[length - 1] == ']';
         if (!enclosed || !is_ipv6(host + 1, length - 2))
             return "has brackets that do not enclose an IPv6 address";
         length -= 2;
@@ -98,10 +98,10 @@ static uint16_t port_of_service(const char *name)
 
 static int parse_port(const char *text, uint16_t *port, struct err *err)
 {
-    if (strspn(text, SERVICE_CHARS) != strlen(text) || !*text || text[0] == '-')
+    if (text_span(text, SERVICE_CHARS) != strlen(text) || !*text || text[0] == '-')
         return err_set(err, ERR_USAGE, "bad port '%s': want 1-65535 or a service name", text);
 
-    if (strpbrk(text, LETTERS)) {
+    if (text[text_until(text, LETTERS)]) {
         *port = port_of_service(text);
         return *port ? 0 : err_set(err, ERR_USAGE, "unknown service '%s'", text);
     }

@@ -50,6 +50,45 @@ char *text_join(const char *first, ...)
     return joined;
 }
 
+size_t text_until(const char *text, const char *set)
+{
+    size_t length = 0;
+
+    while (text[length] && !strchr(set, text[length]))
+        length++;
+    return length;
+}
+
+size_t text_span(const char *text, const char *set)
+{
+    size_t length = 0;
+
+    while (text[length] && strchr(set, text[length]))
+        length++;
+    return length;
+}
+
+static char lower(char byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
+}
+
+bool text_same_start(const char *a, const char *b, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (lower(a[i]) != lower(b[i]))
+            return false;
+        if (!a[i])
+            break;
+    }
+    return true;
+}
+
+bool text_same(const char *a, const char *b)
+{
+    return text_same_start(a, b, strlen(a) + 1);
+}
+
 const char *text_digits(unsigned number, char out[TEXT_DIGITS_MAX])
 {
     char *at = &out[TEXT_DIGITS_MAX - 1];

@@ -4,6 +4,8 @@
 #define STILE_CORE_TEXT_H
 
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 /* printf into fresh memory that the caller frees. NULL when there is none. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -13,6 +15,13 @@ char *text_vformat(const char *format, va_list args) __attribute__((format(print
  * when there is none. printf(3) does that, too, but brings 140 KiB of libc into a process that
  * needs nothing else of it. */
 char *text_join(const char *first, ...) __attribute__((sentinel));
+
+/* strcspn(3), strspn(3), strncasecmp(3) == 0 and strcasecmp(3) == 0 for short ASCII texts, whatever
+ * the locale. Those of libc have tables and code that cost a start several page faults. */
+size_t text_until(const char *text, const char *set);
+size_t text_span(const char *text, const char *set);
+bool text_same_start(const char *a, const char *b, size_t length);
+bool text_same(const char *a, const char *b);
 
 /* Room for an unsigned in decimal. */
 #define TEXT_DIGITS_MAX 11

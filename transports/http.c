@@ -274,30 +274,34 @@ static enum outcome prepare(struct tunnel *tunnel)
 static struct stream *http_dial(const struct hop *hop, const struct dialer *below,
                                 const struct endpoint *to, struct ctx *ctx)
 {
-    struct tunnel tunnel;
-    enum outcome outcome;
+    struct tunnel *tunnel = malloc(sizeof(*tunnel));
+    struct stream *stream = NULL;
 
-    /* One by one: the reply has a large buffer, which need not be zero. */
-    tunnel.hop = hop;
-    tunnel.below = below;
-    tunnel.to = to;
-    tunnel.ctx = ctx;
-    tunnel.stream = NULL;
-    tunnel.used = false;
-    tunnel.user = NULL;
-    tunnel.authorization = NULL;
-    http_reply_init(&tunnel.reply);
+    if (!tunnel) {
+        (void)err_no_memory(ctx->err);
+        return NULL;
+    }
+    /* One by one, and not on the stack: the reply has a large buffer whose pages need not be there. */
+    tunnel->hop = hop;
+    tunnel->below = below;
+    tunnel->to = to;
+    tunnel->ctx = ctx;
+    tunnel->stream = NULL;
+    tunnel->used = false;
+    tunnel->user = NULL;
+    tunnel->authorization = NULL;
+    http_reply_init(&tunnel->reply);
 
-    outcome = prepare(&tunnel);
+    enum outcome outcome = prepare(tunnel);
     while (outcome == TUNNEL_AGAIN)
-        outcome = step(&tunnel);
-    drop_authorization(&tunnel);
-    http_reply_release(&tunnel.reply);
-    if (outcome == TUNNEL_HAND_OVER)
-        return module_dial("curl", hop, below, tunnel.stream, to, ctx);
+        outcome = step(tunnel);
     if (outcome == TUNNEL_FAILED)
-        hang_up(&tunnel);
-    return tunnel.stream;
+        hang_up(tunnel);
+    drop_authorization(tunnel);
+    http_reply_release(&tunnel->reply);
+    stream = tunnel->stream;
+    free(tunnel);
+    return outcome == TUNNEL_HAND_OVER ? module_dial("curl", hop, below, stream, to, ctx) : stream;
 }
 
 static const char *const http_schemes[] = {"http", NULL};

@@ -2,7 +2,6 @@
 /* The parser of what an HTTP proxy answers; the contract is in http_codec.h. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/text.h"
 #include "transports/http_codec.h"
@@ -32,7 +31,7 @@ static void out_of_memory(struct http_reply *reply)
  * and *from moved to its start. 0 at the end. */
 static size_t next_element(const char **from)
 {
-    const char *start = *from + strspn(*from, BLANKS ",");
+    const char *start = *from + text_span(*from, BLANKS ",");
     const char *at = start;
     bool quoted = false;
 
@@ -52,7 +51,7 @@ static bool has_element(const char *value, const char *name)
         size_t word = length;
         while (word > 0 && strchr(BLANKS, value[word - 1]))
             word--;
-        if (word == strlen(name) && strncasecmp(value, name, word) == 0)
+        if (word == strlen(name) && text_same_start(value, name, word))
             return true;
     }
     return false;
@@ -132,10 +131,10 @@ static void keep_question(struct http_reply *reply, const char *name, const char
 static void take_challenges(struct http_reply *reply, const char *value)
 {
     for (size_t length; (length = next_element(&value)) > 0; value += length) {
-        size_t word = strcspn(value, BLANKS "=,");
+        size_t word = text_until(value, BLANKS "=,");
         if (word == 0 || word > length)
             continue;
-        const char *behind = value + word + strspn(value + word, BLANKS);
+        const char *behind = value + word + text_span(value + word, BLANKS);
         if (*behind == '=')
             continue;
         reply->offered |= http_auth_bit(value, word);
@@ -170,10 +169,10 @@ static const struct field {
 
 static void take_field(struct http_reply *reply, char *line)
 {
-    size_t name_length = strcspn(line, ":");
+    size_t name_length = text_until(line, ":");
 
     if (strchr(BLANKS, line[0])) {
-        take_continuation(reply, line + strspn(line, BLANKS));
+        take_continuation(reply, line + text_span(line, BLANKS));
         return;
     }
     reply->asking = false;
@@ -181,12 +180,12 @@ static void take_field(struct http_reply *reply, char *line)
     if (!line[name_length])
         return;
     char *value = line + name_length + 1;
-    value += strspn(value, BLANKS);
+    value += text_span(value, BLANKS);
     for (size_t size = strlen(value); size > 0 && strchr(BLANKS, value[size - 1]); size--)
         value[size - 1] = '\0';
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         if (strlen(fields[i].name) == name_length &&
-            strncasecmp(line, fields[i].name, name_length) == 0)
+            text_same_start(line, fields[i].name, name_length))
             fields[i].heed(reply, value);
 }
 

@@ -139,6 +139,34 @@ static void vformat_takes_a_list(void **state)
     free(text);
 }
 
+static void spans(void **state)
+{
+    (void)state;
+    assert_int_equal(text_until("a,b", ","), 1);
+    assert_int_equal(text_until("ab", ",;"), 2);
+    assert_int_equal(text_until("", ","), 0);
+    assert_int_equal(text_until("ab", ""), 2);
+    assert_int_equal(text_span(" \ta", " \t"), 2);
+    assert_int_equal(text_span("a", " \t"), 0);
+    assert_int_equal(text_span("  ", " "), 2);
+    assert_int_equal(text_span("", " "), 0);
+}
+
+static void sameness(void **state)
+{
+    (void)state;
+    assert_true(text_same("Direct", "dIRECT"));
+    assert_true(text_same("", ""));
+    assert_false(text_same("direct", "direct "));
+    assert_false(text_same("direct ", "direct"));
+    /* Not by their bits: '[' and '{', '@' and '`' differ as letters of two cases do. */
+    assert_false(text_same("[@", "{`"));
+    assert_true(text_same_start("EXEC:cat", "exec:", 5));
+    assert_false(text_same_start("exe", "exec:", 5));
+    assert_true(text_same_start("ab", "AB", 9));
+    assert_true(text_same_start("x", "y", 0));
+}
+
 int main(void)
 {
     static struct unit unit;
@@ -147,5 +175,7 @@ int main(void)
     UNIT_TEST(&unit, escape_long);
     UNIT_TEST(&unit, format_of_every_length);
     UNIT_TEST(&unit, vformat_takes_a_list);
+    UNIT_TEST(&unit, spans);
+    UNIT_TEST(&unit, sameness);
     return unit_run(&unit, "text");
 }
