@@ -70,7 +70,9 @@ size_t text_span(const char *text, const char *set)
 
 static char lower(char byte)
 {
-    return byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
+    if (byte >= 'A' && byte <= 'Z')
+        byte = (char)(byte - 'A' + 'a');
+    return byte;
 }
 
 bool text_same_start(const char *a, const char *b, size_t length)
