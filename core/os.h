@@ -17,8 +17,14 @@
 /* socket(2), non-blocking and close-on-exec. The descriptor, or -1 with errno. */
 int os_socket(int domain, int type, int protocol);
 
+enum pipe_end {
+    PIPE_READ,
+    PIPE_WRITE,
+    PIPE_ENDS,
+};
+
 /* pipe(2), close-on-exec. 0, or -1 with errno. */
-int os_pipe(int ends[2]);
+int os_pipe(int ends[PIPE_ENDS]);
 
 /*
  * Moves up to `size` bytes between two descriptors of which at least one is a pipe, without waiting

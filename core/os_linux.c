@@ -21,7 +21,7 @@ int os_socket(int domain, int type, int protocol)
     return socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 }
 
-int os_pipe(int ends[2])
+int os_pipe(int ends[PIPE_ENDS])
 {
     return pipe2(ends, O_CLOEXEC);
 }

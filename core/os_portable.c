@@ -28,7 +28,7 @@ int os_socket(int domain, int type, int protocol)
     return fd;
 }
 
-int os_pipe(int ends[2])
+int os_pipe(int ends[PIPE_ENDS])
 {
     if (pipe(ends) == -1)
         return -1;

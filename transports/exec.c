@@ -156,12 +156,6 @@ static const char *base_name(const char *path)
 
 /* --- dialing --- */
 
-enum pipe_end {
-    PIPE_READ,
-    PIPE_WRITE,
-    PIPE_ENDS,
-};
-
 /* The pipes of a command, called as it calls them; -1 = there is none (any more). */
 struct exec_pipes {
     int in[PIPE_ENDS];

@@ -12,11 +12,6 @@
 #include "core/os.h"
 #include "core/thread.h"
 
-enum pipe_end {
-    PIPE_READ,
-    PIPE_WRITE,
-};
-
 /* Shared by the thread and whoever asked; the one that lets go last frees it. */
 struct nss_lookup {
     pthread_mutex_t lock;

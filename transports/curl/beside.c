@@ -13,12 +13,6 @@
 /* For a thread that only has to notice that the ctx has ended. */
 #define GRACE_NS (200 * CLOCK_MS)
 
-enum pipe_end {
-    PIPE_READ,
-    PIPE_WRITE,
-    PIPE_ENDS
-};
-
 /* What the thread works on. Nothing of it is the caller's. */
 struct beside {
     struct transfer *transfer;
