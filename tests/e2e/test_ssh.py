@@ -110,11 +110,10 @@ def window(env):
 
 
 # ssh, stile and the shell are one foreground group, all of which Ctrl-C and a hang-up reach; the shell
-# alone outlives the Ctrl-C.
+# alone outlives the Ctrl-C. cat itself says that the shell goes on, so a Ctrl-C after that ends cat.
 FIRST_COMMAND = """trap : INT
 ssh -F "$1" 127.0.0.1 "$2" </dev/null
-echo shell goes on
-cat
+echo shell goes on | cat - /dev/tty
 echo interrupted
 exec cat
 """
