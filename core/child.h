@@ -70,4 +70,22 @@ int child_ask(char *const *argv, struct child_answer *answer, struct ctx *ctx);
  */
 char *child_first_line(char *const *argv, struct ctx *ctx);
 
+/* All that a program said. */
+struct child_output {
+    char *text; /* its stdout, with a NUL behind it; NULs within are refused */
+    size_t size;
+    char *complaint; /* the first line of its stderr that is not empty; NULL: there is none */
+    int status;      /* of wait(2) */
+};
+
+/*
+ * Runs a program to its end and keeps its stdout, of at most `max` bytes. stdin is /dev/null. Blocks,
+ * never past the ctx, and the child has ended when it returns. 0, and the caller releases it; -1 with
+ * ctx->err set: ERR_CONNECT when the program could not be started or wrote more, ERR_TIME.
+ */
+int child_read(char *const *argv, size_t max, struct child_output *output, struct ctx *ctx);
+
+/* Frees what is in it. */
+void child_output_release(struct child_output *output);
+
 #endif

@@ -21,4 +21,8 @@
  */
 char *prompt_secret(const char *question, struct ctx *ctx);
 
+/* The same for what is no secret: what is typed is shown. A question of several lines keeps its line
+ * ends. */
+char *prompt_line(const char *question, struct ctx *ctx);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include <poll.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "core/err.h"
@@ -39,6 +40,11 @@ struct stream_ops {
      * go on at once, because bytes lie decoded or reading has made room for writing, so that
      * poll(2) would sleep on it; else 0. */
     int (*wait)(struct stream *, short want, struct pollfd *);
+
+    /* Does what time asks for (keep-alive), and returns when it must be called again, CLOCK_NEVER:
+     * no more. Whoever sleeps on the stream calls it before. A stream that finds itself dead here
+     * says so by the next read. NULL: never. A layered stream asks the one below. */
+    int64_t (*tick)(struct stream *);
 
     /* After both directions have ended in order: what whoever carried them has to say about the
      * end. May wait a second for it. 0, or -1 with err set (ERR_STREAM). NULL: nothing ever. A
@@ -80,6 +86,9 @@ static inline int stream_wait(struct stream *stream, short want, struct pollfd *
 {
     return stream->ops->wait(stream, want, pfd);
 }
+
+/* As the op, CLOCK_NEVER where there is none. */
+int64_t stream_tick(struct stream *stream);
 
 /* As the op, 0 where there is none. */
 int stream_finish(struct stream *stream, struct err *err);
