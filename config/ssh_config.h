@@ -28,6 +28,9 @@ struct ssh_list {
 /* Texts are NULL where nothing is said or `none` is. Nothing in it is for a shell, or to be printed
  * without an escape. */
 struct ssh_config {
+    char *home; /* both as the user database has them, which ssh(1) asks, not $HOME */
+    char *local_user;
+
     char *host_name;
     uint16_t port;
     char *user;
@@ -35,7 +38,8 @@ struct ssh_config {
     struct ssh_list identity_files; /* ssh_config_expand them */
     struct ssh_list certificate_files;
     bool identities_only;
-    char *identity_agent; /* NULL: not said, so it is $SSH_AUTH_SOCK; "none" stays a text here */
+    char *identity_agent; /* a path, `none`, `SSH_AUTH_SOCK` or `$VARIABLE`; NULL: not said, so it
+                           * is $SSH_AUTH_SOCK */
     char *pkcs11_provider;
     bool add_keys_to_agent; /* said, and other than `no` */
 
@@ -70,15 +74,15 @@ struct ssh_config {
 
 /* The defaults of ssh_config(5) for `host`, what holds where no ssh(1) is installed; the user is
  * the one who runs us. Texts are the struct's own. 0, or -1 when memory is lacking (err set); then
- * nothing is to be released. */
+ * nothing is to be released. Asks the user database. */
 int ssh_config_init(struct ssh_config *config, const char *host, struct err *err);
 
 /*
  * Takes one line of the configuration: a keyword in any case, and its value as `ssh -G` prints it
- * (lists of files with blanks between, `none`, yes/no/true/false). Replaces what was there, but the
- * first of several IdentityFile or CertificateFile in a run of ssh_config_parse takes the place of
- * the defaults and the others are added. Unknown keywords are passed over. 0, or -1 with err set
- * (ERR_USAGE): "port: bad value 'x'".
+ * (lists of files with blanks between, so none in a name; `none`; yes/no/true/false). Times may be
+ * written as people do, too (1m30s). Replaces what was there, but the first of several IdentityFile
+ * or CertificateFile in a run of ssh_config_parse takes the place of the defaults and the others are
+ * added. Unknown keywords are passed over. 0, or -1 with err set (ERR_USAGE): "port: bad value 'x'".
  */
 int ssh_config_set(struct ssh_config *config, const char *name, const char *value, struct err *err);
 
@@ -87,10 +91,10 @@ int ssh_config_set(struct ssh_config *config, const char *name, const char *valu
 int ssh_config_parse(struct ssh_config *config, const char *text, struct err *err);
 
 /*
- * IdentityFile and CertificateFile as a path: `~/` (path.h), the tokens %% %d %h %i %k %L %l %n %p
- * %r %u and ${VARIABLE}, ssh_config(5) TOKENS. `host` is as the user wrote it (%n). Fresh memory
- * that the caller frees; NULL with err set (ERR_USAGE) for another token (%C, too), a variable that
- * is not set, or when memory is lacking.
+ * IdentityFile and CertificateFile (`ssh -G` has expanded the others) as a path: `~/` and `~user/`,
+ * the tokens %% %d %h %i %k %L %l %n %p %r %u and ${VARIABLE}, ssh_config(5) TOKENS. `host` is as
+ * the user wrote it (%n). Fresh memory that the caller frees; NULL with err set (ERR_USAGE) for
+ * another token (%C, too), an unknown user, a variable that is not set, or when memory is lacking.
  */
 char *ssh_config_expand(const struct ssh_config *config, const char *host, const char *path,
                         struct err *err);
