@@ -458,8 +458,7 @@ static const struct line_row {
     {"an empty line", "echo; echo secret", NULL, "sh: the first line is empty"},
     {"a NUL", "printf 'sec\\000ret\\n'", NULL, "sh: its first line has a NUL byte"},
     {"too much behind the line", "echo secret; yes", NULL, "sh: it wrote more than 65536 bytes"},
-    {"a line without an end", "yes | tr -d '\\n'", NULL,
-     "sh: its first line has more than 4095 bytes"},
+    {"a line without an end", "yes | tr -d '\\n'", NULL, "sh: it wrote more than 65536 bytes"},
 };
 
 static void first_line(void **state)
@@ -590,6 +589,136 @@ static void answers(void **state)
     }
 }
 
+/* --- all that it says --- */
+
+static const struct output_row {
+    const char *name;
+    const char *script;
+    size_t max;
+    const char *text; /* NULL: it fails */
+    const char *complaint;
+    int code; /* it exits with */
+    const char *says;
+} output_rows[] = {
+    {"lines", "echo one; echo two", 100, "one\ntwo\n", NULL, 0, NULL},
+    {"nothing", "true", 100, "", NULL, 0, NULL},
+    {"no line end", "printf one", 100, "one", NULL, 0, NULL},
+    {"in pieces", "printf o; sleep 0.05; printf ne", 100, "one", NULL, 0, NULL},
+    {"as much as fits", "printf 12345", 5, "12345", NULL, 0, NULL},
+    {"a byte too many", "printf 123456", 5, NULL, NULL, 0, "sh: it wrote more than 5 bytes"},
+    {"without an end", "yes", 100000, NULL, NULL, 0, "sh: it wrote more than 100000 bytes"},
+    {"a NUL", "printf 'o\\000ne'", 100, NULL, NULL, 0, "sh: its output has a NUL byte"},
+    {"a NUL at the end", "printf 'one\\000'", 100, NULL, NULL, 0, "sh: its output has a NUL byte"},
+    {"stdin has ended", "cat; echo one", 100, "one\n", NULL, 0, NULL},
+    {"it fails without a word", "exit 3", 100, "", NULL, 3, NULL},
+    {"a complaint", "echo one; echo bad >&2; exit 1", 100, "one\n", "bad", 1, NULL},
+    {"a complaint and nothing else", "echo bad >&2", 100, "", "bad", 0, NULL},
+    {"the first of several", "printf '\\r\\n\\nbad\\r\\nworse\\n' >&2", 100, "", "bad", 0, NULL},
+    {"a complaint without a line end", "printf bad >&2", 100, "", "bad", 0, NULL},
+    {"empty lines are none", "echo >&2; echo >&2", 100, "", NULL, 0, NULL},
+    {"more complaints than a pipe holds", "yes bad | head -n 16000 >&2; echo one", 100, "one\n",
+     "bad", 0, NULL},
+    {"complaints without an end", "yes >&2", 100, NULL, NULL, 0,
+     "sh: it wrote more than 65536 bytes"},
+    {"output ends long before it", "exec >&- 2>&-; sleep 0.1; exit 4", 100, "", NULL, 4, NULL},
+};
+
+static void all_output(void **state)
+{
+    const struct output_row *row = *state;
+    char script[128];
+    char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, script, NULL};
+    struct child_output output = {.status = -1};
+    struct fake_ctx fake;
+
+    (void)snprintf(script, sizeof(script), "%s", row->script);
+    fake_ctx_init(&fake, UNIT_WAIT_MS);
+    int done = child_read(argv, row->max, &output, &fake.ctx);
+    if (row->text) {
+        assert_err_unset(&fake.err);
+        assert_int_equal(done, 0);
+        assert_int_equal(output.size, strlen(row->text));
+        assert_string_equal(output.text, row->text);
+        assert_int_equal(output.status, row->code << 8);
+        if (row->complaint)
+            assert_string_equal(output.complaint, row->complaint);
+        else
+            assert_null(output.complaint);
+    } else {
+        assert_int_equal(done, -1);
+        assert_null(output.text);
+        assert_string_equal(err_text(&fake.err), row->says);
+        assert_err(&fake.err, ERR_CONNECT, NULL);
+    }
+    child_output_release(&output);
+    child_output_release(&output);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static void output_of_any_length(void **state)
+{
+    (void)state;
+    const size_t sizes[] = {1022, 1023, 1024, 1025, 65536, 300000};
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        char script[64];
+        char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, script, NULL};
+        struct child_output output;
+        struct fake_ctx fake;
+
+        (void)snprintf(script, sizeof(script), "yes 1234567 | head -c %zu", sizes[i]);
+        fake_ctx_init(&fake, UNIT_WAIT_MS);
+        assert_int_equal(child_read(argv, sizes[i], &output, &fake.ctx), 0);
+        assert_int_equal(output.size, sizes[i]);
+        assert_int_equal(strlen(output.text), sizes[i]);
+        for (size_t at = 0; at < sizes[i]; at++)
+            assert_int_equal(output.text[at], "1234567\n"[at % 8]);
+        child_output_release(&output);
+    }
+}
+
+static void output_of_a_missing_program(void **state)
+{
+    (void)state;
+    char *argv[] = {(char[]){"stile-no-such-program"}, NULL};
+    struct child_output output;
+    struct fake_ctx fake;
+
+    fake_ctx_init(&fake, UNIT_WAIT_MS);
+    assert_int_equal(child_read(argv, 100, &output, &fake.ctx), -1);
+    assert_err(&fake.err, ERR_CONNECT, "stile-no-such-program: No such file or directory");
+    child_output_release(&output);
+}
+
+static void output_of_a_daemon_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct child_output output;
+    struct fake_ctx fake;
+
+    fake_ctx_init(&fake, UNIT_WAIT_MS);
+    assert_int_equal(child_read(SH("sleep 1000 & echo $!"), 100, &output, &fake.ctx), 0);
+    pid_t daemon = (pid_t)strtol(output.text, NULL, 10);
+    child_output_release(&output);
+    assert_true(daemon > 1);
+    assert_int_equal(kill(daemon, SIGKILL), 0);
+}
+
+static void deadline_ends_the_reading(void **state)
+{
+    (void)state;
+    struct child_output output;
+    struct fake_ctx fake;
+    int lifeline[2];
+
+    fd_pipe(lifeline);
+    fake_ctx_init(&fake, 60);
+    assert_int_equal(child_read(SH("echo one; exec sleep 1000"), 100, &output, &fake.ctx), -1);
+    assert_err(&fake.err, ERR_TIME, "sh: no answer within 0.06 s");
+    child_output_release(&output);
+    await_end_of(lifeline);
+}
+
 int main(void)
 {
     static struct unit unit;
@@ -617,5 +746,10 @@ int main(void)
     UNIT_TEST(&unit, deadline_ends_the_child);
     UNIT_TEST(&unit, cancellation_ends_the_child);
     UNIT_TEST(&unit, answers);
+    UNIT_ROWS(&unit, all_output, output_rows);
+    UNIT_TEST(&unit, output_of_any_length);
+    UNIT_TEST(&unit, output_of_a_missing_program);
+    UNIT_TEST(&unit, output_of_a_daemon_is_not_waited_for);
+    UNIT_TEST(&unit, deadline_ends_the_reading);
     return unit_run(&unit, "child");
 }
