@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/clock.h"
 #include "core/flow.h"
 
 /* Reads of the login phase that are acknowledged at once: a login takes some 15, one with a full
@@ -29,17 +30,21 @@ static bool relay_over(const struct relay *relay)
            down->error[FLOW_SOURCE];
 }
 
-/* Sleeps until a flow can go on, not at all when one can already. 0, or -1 with errno. */
+/* Sleeps until a flow can go on, not at all when one can already, or a stream wants its next tick.
+ * 0, or -1 with errno. */
 static int relay_sleep(struct relay *relay)
 {
     struct pollfd pfds[2 * FLOW_SIDES];
     int ready;
 
+    /* Before the streams are asked what to wait for: that may be other things now. */
+    int64_t local_ns = stream_tick(relay->up.source), remote_ns = stream_tick(relay->up.sink);
     flow_poll(&relay->up, pfds);
     flow_poll(&relay->down, pfds + FLOW_SIDES);
-    int timeout = flow_runnable(&relay->up) || flow_runnable(&relay->down) ? 0 : -1;
+    bool runnable = flow_runnable(&relay->up) || flow_runnable(&relay->down);
+    int64_t tick_ns = local_ns < remote_ns ? local_ns : remote_ns;
     do
-        ready = poll(pfds, 2 * FLOW_SIDES, timeout);
+        ready = poll(pfds, 2 * FLOW_SIDES, runnable ? 0 : clock_poll_ms(tick_ns));
     while (ready == -1 && errno == EINTR);
     if (ready == -1)
         return -1;

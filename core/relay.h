@@ -10,7 +10,8 @@
  * DONE   the sink has been told, or has gone.
  *
  * Where both ends are bare descriptors and one is a pipe, bytes are spliced and never enter this
- * process; everything else is copied. An idle relay sleeps without a time limit.
+ * process; everything else is copied. An idle relay sleeps
+ * without a time limit, unless a stream asks for ticks.
  */
 #ifndef STILE_CORE_RELAY_H
 #define STILE_CORE_RELAY_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/stream.h"
 
+#include "core/clock.h"
+
 void stream_close(struct stream *stream)
 {
     if (stream)
@@ -10,6 +12,11 @@ void stream_close(struct stream *stream)
 int stream_socket(const struct stream *stream)
 {
     return stream->rfd == stream->wfd ? stream->rfd : -1;
+}
+
+int64_t stream_tick(struct stream *stream)
+{
+    return stream->ops->tick ? stream->ops->tick(stream) : CLOCK_NEVER;
 }
 
 int stream_finish(struct stream *stream, struct err *err)

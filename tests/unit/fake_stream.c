@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "tests/unit/fake_fd.h"
 #include "tests/unit/fake_unit.h"
 
@@ -125,6 +126,26 @@ static int fake_wait(struct stream *stream, short want, struct pollfd *pfd)
     return want == POLLIN && can_read && fake->decoded;
 }
 
+/* Dead or alive, it wants no tick after the last one. */
+static int64_t fake_tick(struct stream *stream)
+{
+    struct fake_stream *fake = fake_of(stream);
+
+    if (fake->tick_ns == 0 || fake->ticks == fake->tick_end)
+        return CLOCK_NEVER;
+    if (clock_ns() < fake->due_ns)
+        return fake->due_ns;
+    fake->ticks++;
+    fake->due_ns = clock_ns() + fake->tick_ns;
+    if (fake->ticks < fake->tick_end)
+        return fake->due_ns;
+    if (fake->dies) {
+        fake->give_size = fake->given;
+        fake->stays_open = false;
+    }
+    return CLOCK_NEVER;
+}
+
 static void fake_close(struct stream *stream)
 {
     broken(fake_of(stream), "close of a stream that is the caller's");
@@ -136,6 +157,7 @@ static const struct stream_ops fake_ops = {
     .write = fake_write,
     .shut_wr = fake_shut_wr,
     .wait = fake_wait,
+    .tick = fake_tick,
     .close = fake_close,
 };
 

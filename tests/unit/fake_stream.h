@@ -28,12 +28,18 @@ struct fake_stream {
     bool windowed;   /* takes no more than it has given: reading makes the room, as wait says */
     uint32_t seed;   /* 0 = as much as fits in each call; else pieces and AGAINs at random */
 
+    int64_t tick_ns;   /* from one tick to the next; 0 = it wants none */
+    unsigned tick_end; /* it wants that many, and then no more */
+    bool dies;         /* the last one finds it dead: what it has given by then was all */
+
     /* What happened. */
     size_t given;
     uint8_t *got; /* what was written */
     size_t got_size;
     bool saw_end; /* read has returned 0 or STREAM_FAIL */
     bool shut;
+    unsigned ticks;   /* that were due */
+    int64_t due_ns;   /* the next one */
     char broken[120]; /* the first offence against the contract; "" = none */
 
     int busy[2];  /* [0] is always readable and writable */

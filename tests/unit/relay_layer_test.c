@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The relay between layered streams, which stutter and fail in every way that stream.h allows. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/relay.h"
 #include "tests/unit/fake_stream.h"
 #include "tests/unit/fake_unit.h"
@@ -288,6 +290,81 @@ static void random_breaks(void **state)
     }
 }
 
+/* --- ticks --- */
+
+#define TICK_NS (5 * CLOCK_MS)
+
+static const struct tick_row {
+    const char *name;
+    int64_t local_ns, remote_ns; /* from one tick to the next; 0 = none */
+    unsigned remote_end;         /* the tick that finds the remote dead */
+} tick_rows[] = {
+    {"the remote alone", 0, TICK_NS, 5},
+    {"the remote more often", 4 * TICK_NS, TICK_NS, 8},
+    {"the local more often", TICK_NS, 3 * TICK_NS, 3},
+};
+
+/* Nothing flows, and nothing will: only its ticks tell the remote that it has no peer any more. */
+static void ticks_in_an_idle_relay(void **state)
+{
+    const struct tick_row *row = *state;
+    static const struct script idle[SIDES] = {{.stays_open = true},
+                                              {.stays_open = true, .give_error = ETIMEDOUT}};
+    struct fake_stream fakes[SIDES];
+    struct relay_stats stats;
+    struct trace trace = {.level = 0};
+    struct err err = ERR_INIT;
+
+    set_up(fakes, idle);
+    fakes[LOCAL].tick_ns = row->local_ns;
+    fakes[LOCAL].tick_end = UINT_MAX;
+    fakes[REMOTE].tick_ns = row->remote_ns;
+    fakes[REMOTE].tick_end = row->remote_end;
+    fakes[REMOTE].dies = true;
+    int64_t begin_ns = clock_ns();
+    for (int side = 0; side < SIDES; side++)
+        fakes[side].due_ns = begin_ns;
+    assert_int_equal(relay_run(&fakes[LOCAL].base, &fakes[REMOTE].base, &stats, &trace, &err),
+                     RELAY_BROKEN);
+    int64_t took_ns = clock_ns() - begin_ns;
+
+    assert_err(&err, ERR_STREAM, strerror(ETIMEDOUT));
+    assert_int_equal(fakes[REMOTE].ticks, row->remote_end);
+    assert_true(took_ns >= (row->remote_end - 1) * row->remote_ns);
+    if (row->local_ns) {
+        assert_true(fakes[LOCAL].ticks > 1);
+        assert_true((fakes[LOCAL].ticks - 1) * row->local_ns <= took_ns);
+    }
+    /* Neither too early nor in a loop: each wake-up was for a tick of one of the two. */
+    assert_true(stats.wakeups <= fakes[LOCAL].ticks + fakes[REMOTE].ticks);
+    for (int side = 0; side < SIDES; side++)
+        fake_stream_release(&fakes[side]);
+}
+
+/* Ticks come also while bytes flow, and harm none of them. */
+static void ticks_between_bytes(void **state)
+{
+    (void)state;
+    static const struct script busy[SIDES] = {{.give = DATA_BYTES}, {.give = DATA_BYTES}};
+    struct fake_stream fakes[SIDES];
+    struct trace trace = {.level = 0};
+    struct err err = ERR_INIT;
+
+    set_up(fakes, busy);
+    for (int side = 0; side < SIDES; side++) {
+        fakes[side].seed = 1 + (uint32_t)side;
+        fakes[side].tick_ns = 1;
+        fakes[side].tick_end = UINT_MAX;
+    }
+    assert_int_equal(relay_run(&fakes[LOCAL].base, &fakes[REMOTE].base, NULL, &trace, &err),
+                     RELAY_DONE);
+    for (int side = 0; side < SIDES; side++) {
+        check_got(fakes, side, ALL);
+        assert_true(fakes[side].ticks > 1);
+        fake_stream_release(&fakes[side]);
+    }
+}
+
 int main(void)
 {
     static struct unit unit;
@@ -298,5 +375,7 @@ int main(void)
     UNIT_ROWS(&unit, layered_and_stuttering, layer_rows);
     UNIT_TEST(&unit, random_streams);
     UNIT_TEST(&unit, random_breaks);
+    UNIT_ROWS(&unit, ticks_in_an_idle_relay, tick_rows);
+    UNIT_TEST(&unit, ticks_between_bytes);
     return unit_run(&unit, "relay_layer");
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/clock.h"
+
 /* What TLS puts into one record. */
 #define RECORD_BYTES 16384
 
@@ -129,6 +131,14 @@ static int tls_wait(struct stream *stream, short want, struct pollfd *pfd)
     return want == POLLIN && !tls->drained;
 }
 
+/* A bridge has a relay of its own. */
+static int64_t tls_tick(struct stream *stream)
+{
+    const struct tls_stream *tls = tls_stream(stream);
+
+    return tls->transfer->bridge ? CLOCK_NEVER : stream_tick(tls->transfer->stream);
+}
+
 static int tls_finish(struct stream *stream, struct err *err)
 {
     const struct tls_stream *tls = tls_stream(stream);
@@ -153,6 +163,7 @@ static const struct stream_ops tls_ops = {
     .write = tls_write,
     .shut_wr = tls_shut_wr,
     .wait = tls_wait,
+    .tick = tls_tick,
     .finish = tls_finish,
     .close = tls_close,
 };
