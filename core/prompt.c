@@ -26,6 +26,8 @@
 
 struct terminal {
     int fd;
+    bool echo;             /* what is typed is shown */
+    bool line_ended;       /* and so was the line end */
     struct termios before; /* as it was found */
     sigset_t signals;      /* the mask as it was found */
     struct ctx *ctx;
@@ -86,11 +88,12 @@ static bool signal_is_held(const struct terminal *terminal)
 
 /* Is the terminal still as we have set it? A shell that got it back while we were stopped has made
  * it its own. */
-static bool is_silent(int fd)
+static bool is_ours(const struct terminal *terminal)
 {
+    tcflag_t ours = terminal->echo ? ECHO | ICANON : ICANON;
     struct termios now;
 
-    return tcgetattr(fd, &now) == 0 && (now.c_lflag & (ECHO | ECHONL | ICANON)) == ICANON;
+    return tcgetattr(terminal->fd, &now) == 0 && (now.c_lflag & (ECHO | ECHONL | ICANON)) == ours;
 }
 
 /* No TCSAFLUSH: it waits for output that Ctrl-S may hold up for ever. */
@@ -101,30 +104,32 @@ static int set_terminal(int fd, const struct termios *to)
     return tcsetattr(fd, TCSANOW, to);
 }
 
-static int silence(struct terminal *terminal)
+static int make_ours(struct terminal *terminal)
 {
     if (tcgetattr(terminal->fd, &terminal->before) == -1)
         return -1;
-    struct termios silent = terminal->before;
-    silent.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
-    silent.c_lflag |= ICANON | ISIG;
-    silent.c_iflag |= ICRNL;
-    if (set_terminal(terminal->fd, &silent) == -1)
+    struct termios ours = terminal->before;
+    ours.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+    ours.c_lflag |= ICANON | ISIG;
+    if (terminal->echo)
+        ours.c_lflag |= ECHO;
+    ours.c_iflag |= ICRNL;
+    if (set_terminal(terminal->fd, &ours) == -1)
         return -1;
     /* It succeeds when anything of it could be done. */
-    if (!is_silent(terminal->fd)) {
+    if (!is_ours(terminal)) {
         errno = ENOTSUP;
         return -1;
     }
     return 0;
 }
 
-/* Undoes silence and hold_signals, in this order; what was held takes effect. */
+/* Undoes make_ours and hold_signals, in this order; what was held takes effect. */
 static void restore(struct terminal *terminal)
 {
     sigset_t no_stop, before;
 
-    if (is_silent(terminal->fd)) {
+    if (is_ours(terminal)) {
         /* Also from the background, where a shell without job control may have left us. */
         (void)sigemptyset(&no_stop);
         (void)sigaddset(&no_stop, SIGTTOU);
@@ -132,7 +137,8 @@ static void restore(struct terminal *terminal)
         (void)set_terminal(terminal->fd, &terminal->before);
         (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
         /* Nobody saw the line end that was typed. */
-        (void)!write(terminal->fd, "\n", 1);
+        if (!terminal->line_ended)
+            (void)!write(terminal->fd, "\n", 1);
     }
     (void)pthread_sigmask(SIG_SETMASK, &terminal->signals, NULL);
 }
@@ -142,7 +148,7 @@ static enum outcome wait_for(const struct terminal *terminal, short events)
 {
     struct pollfd pfd = {.fd = terminal->fd, .events = events};
 
-    if (signal_is_held(terminal) || !is_silent(terminal->fd))
+    if (signal_is_held(terminal) || !is_ours(terminal))
         return PROMPT_AGAIN;
     int ready = ctx_wait(terminal->ctx, &pfd, 1, clock_ns() + TICK_NS);
     if (ready == -1)
@@ -194,12 +200,13 @@ static enum outcome take_line(struct terminal *terminal)
     if (!end && got > 0)
         return PROMPT_WAIT;
     terminal->answer[length] = '\0';
+    terminal->line_ended = terminal->echo && end;
     return PROMPT_DONE;
 }
 
 static enum outcome ask_once(struct terminal *terminal, const char *question)
 {
-    if (silence(terminal) == -1)
+    if (make_ours(terminal) == -1)
         return prompt_fail_errno(terminal);
     /* Over what was typed too early. */
     enum outcome outcome = show(terminal, "\r");
@@ -223,6 +230,7 @@ static int ask_terminal(struct terminal *terminal, const char *question)
     while (outcome == PROMPT_AGAIN) {
         secret_wipe(terminal->answer, SECRET_MAX);
         terminal->length = 0;
+        terminal->line_ended = false;
         /* Stops us as long as we are in the background, while signals still have their effect. */
         (void)tcflush(terminal->fd, TCIFLUSH);
         hold_signals(terminal);
@@ -233,9 +241,9 @@ static int ask_terminal(struct terminal *terminal, const char *question)
 }
 
 /* Takes `fd` over. */
-static char *prompt_terminal(int fd, const char *question, struct ctx *ctx)
+static char *prompt_terminal(int fd, const char *question, bool echo, struct ctx *ctx)
 {
-    struct terminal terminal = {.fd = fd, .ctx = ctx, .answer = malloc(SECRET_MAX)};
+    struct terminal terminal = {.fd = fd, .echo = echo, .ctx = ctx, .answer = malloc(SECRET_MAX)};
     char *answer = NULL;
 
     TRACE(ctx->trace, "prompt", "asking on %s", TERMINAL);
@@ -306,34 +314,69 @@ static bool is_set(const char *variable)
     return value && *value;
 }
 
-char *prompt_secret(const char *question, struct ctx *ctx)
+/* `question`, fit to be shown. */
+static char *prompt(const char *question, bool echo, struct ctx *ctx)
 {
     const char *require = getenv("SSH_ASKPASS_REQUIRE");
     bool force = require && strcasecmp(require, "force") == 0;
     bool prefer = require && strcasecmp(require, "prefer") == 0;
     bool never = require && strcasecmp(require, "never") == 0;
     bool allowed = force || (!never && (is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")));
-    char *shown = text_escape(question), *answer = NULL;
     int fd = -1, why = 0;
 
-    if (!shown) {
-        (void)err_no_memory(ctx->err);
-        return NULL;
-    }
     if (!allowed || !(force || prefer)) {
         /* Of its own, so it may be made never to block. */
         fd = open(TERMINAL, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
         why = errno;
     }
     if (fd != -1)
-        answer = prompt_terminal(fd, shown, ctx);
-    else if (allowed)
-        answer = prompt_askpass(shown, ctx);
-    else
-        (void)err_set(
-            ctx->err, ERR_AUTH, "nobody can be asked: no terminal (%s: %s) and no askpass (%s)",
-            TERMINAL, strerror(why),
-            never ? "SSH_ASKPASS_REQUIRE is never" : "neither DISPLAY nor WAYLAND_DISPLAY is set");
+        return prompt_terminal(fd, question, echo, ctx);
+    if (allowed)
+        return prompt_askpass(question, ctx);
+    (void)err_set(
+        ctx->err, ERR_AUTH, "nobody can be asked: no terminal (%s: %s) and no askpass (%s)",
+        TERMINAL, strerror(why),
+        never ? "SSH_ASKPASS_REQUIRE is never" : "neither DISPLAY nor WAYLAND_DISPLAY is set");
+    return NULL;
+}
+
+/* Gives an escaped text its line ends back. */
+static void unescape_line_ends(char *text)
+{
+    char *to = text;
+
+    for (const char *from = text; *from; from++) {
+        bool ends_line = from[0] == '\\' && from[1] == 'n';
+        /* The second backslash of two begins nothing. */
+        if (from[0] == '\\' && !ends_line)
+            *to++ = *from++;
+        *to++ = ends_line ? '\n' : *from;
+        from += ends_line;
+    }
+    *to = '\0';
+}
+
+static char *escape_and_prompt(const char *question, bool is_secret, struct ctx *ctx)
+{
+    char *shown = text_escape(question), *answer = NULL;
+
+    if (!shown) {
+        (void)err_no_memory(ctx->err);
+        return NULL;
+    }
+    if (!is_secret)
+        unescape_line_ends(shown);
+    answer = prompt(shown, !is_secret, ctx);
     free(shown);
     return answer;
+}
+
+char *prompt_secret(const char *question, struct ctx *ctx)
+{
+    return escape_and_prompt(question, true, ctx);
+}
+
+char *prompt_line(const char *question, struct ctx *ctx)
+{
+    return escape_and_prompt(question, false, ctx);
 }

@@ -31,6 +31,7 @@ struct asked {
     const char *display;
     const char *wayland;
     const char *askpass;
+    bool shown;  /* prompt_line */
     int ignored; /* a signal that is ignored; 0 = none */
 
     /* After. */
@@ -77,7 +78,7 @@ static int ask(void *arg)
         (void)signal(asked->ignored, SIG_IGN);
     fake_ctx_init(&fake, asked->limit_ms);
     fake.ctx.cancel_fd = asked->cancel_fd;
-    char *answer = prompt_secret(asked->question, &fake.ctx);
+    char *answer = (asked->shown ? prompt_line : prompt_secret)(asked->question, &fake.ctx);
     asked->answered = answer != NULL;
     if (answer)
         (void)snprintf(asked->answer, sizeof(asked->answer), "%s", answer);
@@ -486,6 +487,152 @@ static void stopped_output_stops_nothing_else(void **state)
     asked_free(asked);
 }
 
+/* --- what is no secret --- */
+
+#define HOST_KEY                                                                                   \
+    "The authenticity of host 'bastion' can't be established.\n"                                   \
+    "ED25519 key fingerprint is SHA256:abc\\.\n"                                                   \
+    "Are you sure (yes/no/[fingerprint])? "
+
+static struct asked *asked_openly(const char *question)
+{
+    struct asked *asked = asked_new();
+
+    asked->question = question;
+    asked->shown = true;
+    return asked;
+}
+
+static const struct shown_row {
+    const char *name;
+    const char *typed;
+    const char *answer; /* NULL: it is refused */
+    const char *rest;   /* that is shown of it */
+} shown_rows[] = {
+    {"a word", "yes\n", "yes", "yes\r\n"},
+    {"the key is a carriage return", "yes\r", "yes", "yes\r\n"},
+    {"nothing", "\n", "", "\r\n"},
+    {"a correction", "yex\177s\n", "yes", "yex\b \bs\r\n"},
+    {"Ctrl-D behind a word, twice", "yes\004\004", "yes", "yes\r\n"},
+    {"Ctrl-D at once", "\004", NULL, "\r\n"},
+};
+
+static void shown_answer(void **state)
+{
+    const struct shown_row *row = *state;
+    struct asked *asked = asked_openly(QUESTION);
+    struct fake_terminal terminal;
+    struct termios before;
+    struct termios after;
+
+    terminal_start(&terminal, ask, asked);
+    terminal_await(&terminal, QUESTION);
+    assert_true(terminal_echoes(&terminal));
+    assert_int_equal(tcgetattr(terminal.slave, &before), 0);
+    terminal_type(&terminal, row->typed);
+    expect_end(&terminal);
+    if (row->answer)
+        expect_answer(asked, row->answer);
+    else
+        expect_failure(asked, ERR_AUTH, "the question was not answered");
+    assert_int_equal(tcgetattr(terminal.slave, &after), 0);
+    assert_int_equal(after.c_lflag, before.c_lflag);
+    assert_string_equal(terminal_rest(&terminal), row->rest);
+    terminal_end(&terminal);
+    asked_free(asked);
+}
+
+static void line_ends_of_a_question_stay(void **state)
+{
+    (void)state;
+    struct asked *asked = asked_openly(HOST_KEY);
+    struct fake_terminal terminal;
+
+    terminal_start(&terminal, ask, asked);
+    terminal_await(&terminal, "\rThe authenticity of host 'bastion' can't be established.\r\n"
+                              "ED25519 key fingerprint is SHA256:abc\\\\.\r\n"
+                              "Are you sure (yes/no/[fingerprint])? ");
+    terminal_type(&terminal, "no\n");
+    expect_end(&terminal);
+    expect_answer(asked, "no");
+    terminal_end(&terminal);
+    asked_free(asked);
+}
+
+/* A backslash of the question's own makes no line end, and nothing else gets through. */
+static void the_rest_of_a_question_is_escaped(void **state)
+{
+    (void)state;
+    struct asked *asked = asked_openly("a\\nb\\\nc\\\\n\033[2J\td\r: ");
+    struct fake_terminal terminal;
+
+    terminal_start(&terminal, ask, asked);
+    terminal_await(&terminal, "\ra\\\\nb\\\\\r\nc\\\\\\\\n\\x1b[2J\\td\\r: ");
+    terminal_type(&terminal, "yes\n");
+    expect_end(&terminal);
+    expect_answer(asked, "yes");
+    terminal_end(&terminal);
+    asked_free(asked);
+}
+
+/* It asks again from the beginning, and a Ctrl-C ends it. */
+static void shown_answer_is_stopped_and_ended(void **state)
+{
+    (void)state;
+    struct asked *asked = asked_openly(QUESTION);
+    struct fake_terminal terminal;
+
+    terminal_start(&terminal, ask, asked);
+    terminal_await(&terminal, QUESTION);
+    terminal_type(&terminal, "no\032");
+    int status = terminal_job_status(&terminal);
+    assert_true(WIFSTOPPED(status));
+    assert_int_equal(WSTOPSIG(status), SIGTSTP);
+    terminal_continue(&terminal);
+    terminal_await(&terminal, QUESTION);
+    terminal_type(&terminal, "yes");
+    terminal_await(&terminal, "yes");
+    terminal_type(&terminal, "\003");
+    status = terminal_job_status(&terminal);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGINT);
+    assert_false(asked->answered);
+    assert_string_equal(terminal_rest(&terminal), "^C\r\n");
+    terminal_end(&terminal);
+    asked_free(asked);
+}
+
+/* Where somebody has left the terminal without an echo, it is there for the question alone. */
+static int ask_where_it_is_silent(void *arg)
+{
+    int tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    struct termios silent;
+
+    if (tty == -1 || tcgetattr(tty, &silent) == -1)
+        return 2;
+    silent.c_lflag &= ~(tcflag_t)(ECHO | ICANON);
+    if (tcsetattr(tty, TCSANOW, &silent) == -1)
+        return 2;
+    return ask(arg);
+}
+
+static void silent_terminal_shows_the_answer_all_the_same(void **state)
+{
+    (void)state;
+    struct asked *asked = asked_openly(QUESTION);
+    struct fake_terminal terminal;
+
+    terminal_start(&terminal, ask_where_it_is_silent, asked);
+    terminal_await(&terminal, QUESTION);
+    assert_true(terminal_echoes(&terminal));
+    terminal_type(&terminal, "yes\n");
+    expect_end(&terminal);
+    expect_answer(asked, "yes");
+    assert_string_equal(terminal_rest(&terminal), "yes\r\n");
+    terminal_end(&terminal);
+    asked_free(asked);
+}
+
 /* --- by a program --- */
 
 /* FOLDER/askpass, a program that notes its question in FOLDER/question and then does `what`. */
@@ -583,6 +730,21 @@ static void program_gets_an_escaped_question(void **state)
     ask_without_terminal(asked);
     expect_answer(asked, "s3cret");
     assert_true(remove_askpass(path, "a\\nb; $(id) 'c': "));
+    asked_free(asked);
+}
+
+static void program_gets_all_lines_of_a_question(void **state)
+{
+    (void)state;
+    struct asked *asked = asked_openly("a\nb\\n\033: ");
+    char path[FD_PATH_MAX];
+
+    write_askpass(path, "echo yes");
+    asked->askpass = path;
+    asked->require = "force";
+    ask_without_terminal(asked);
+    expect_answer(asked, "yes");
+    assert_true(remove_askpass(path, "a\nb\\\\n\\x1b: "));
     asked_free(asked);
 }
 
@@ -726,8 +888,14 @@ int main(void)
     UNIT_TEST(&unit, deadline_puts_the_echo_on);
     UNIT_TEST(&unit, cancellation_puts_the_echo_on);
     UNIT_TEST(&unit, stopped_output_stops_nothing_else);
+    UNIT_ROWS(&unit, shown_answer, shown_rows);
+    UNIT_TEST(&unit, line_ends_of_a_question_stay);
+    UNIT_TEST(&unit, the_rest_of_a_question_is_escaped);
+    UNIT_TEST(&unit, shown_answer_is_stopped_and_ended);
+    UNIT_TEST(&unit, silent_terminal_shows_the_answer_all_the_same);
     UNIT_ROWS(&unit, answered_by_a_program, answer_rows);
     UNIT_TEST(&unit, program_gets_an_escaped_question);
+    UNIT_TEST(&unit, program_gets_all_lines_of_a_question);
     UNIT_TEST(&unit, program_has_the_deadline);
     UNIT_TEST(&unit, missing_programs_are_named);
     UNIT_ROWS(&unit, rule_at_a_terminal, rule_rows);
