@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: MIT */
+#include "transports/ssh/channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/os.h"
+#include "core/text.h"
+#include "transports/label.h"
+#include "transports/ssh/window.h"
+#include "transports/ssh_gateway.h"
+
+/* What sshd takes and sends at most, RFC 4253 section 6.1. */
+#define PACKET_BYTES 32768
+
+/* How much libssh2 may decode in one call: else it takes all that the peer may send, and a reader
+ * that is slow makes it keep all of that. */
+#define BUDGET_BYTES ((size_t)64 * 1024)
+
+/* With more than this decoded and not read, writing looks for nothing new unless it must. */
+#define UNREAD_MAX ((unsigned long)256 * 1024)
+
+/* How long the gateway may take to pass on what it has got from us. */
+#define FINISH_NS (30 * CLOCK_S)
+
+/* How often to look for room below where that cannot be polled for. */
+#define RETRY_NS (10 * CLOCK_MS)
+
+/* A command that the gateway runs may leave its stderr open. */
+#define LAST_WORDS_NS (100 * CLOCK_MS)
+
+struct channel {
+    struct stream stream;
+    struct session *session;
+    LIBSSH2_CHANNEL *lib;
+    struct window window;
+
+    bool more;      /* a read was cut short by its budget */
+    bool broken;    /* libssh2 has failed, or the peer doesn't answer */
+    bool at_end;    /* the peer has sent its end */
+    bool shut;      /* ours is sent */
+    bool stuck;     /* a write waits for the peer: for room, or the end of a key exchange … */
+    uint64_t then;  /* … and this much had come when it was tried */
+    size_t offered; /* to the write that is stuck: it wants the same bytes again */
+
+    bool asking;      /* a keep-alive has no answer yet */
+    int64_t asked_ns; /* the last one */
+    unsigned unanswered;
+
+    bool is_command;
+    int complaints; /* where its stderr goes, and */
+    int label;      /* who passes it on; -1: nobody */
+};
+
+static struct channel *channel_of(struct stream *stream)
+{
+    return (struct channel *)stream;
+}
+
+/* --- keep-alive --- */
+
+/*
+ * A request that every server answers, if only with a refusal. libssh2_keepalive_send would do, but
+ * libssh2 1.10 keeps its answers for ever, in the list that each read goes through.
+ */
+static void ask_for_life(struct channel *channel)
+{
+    channel->asking =
+        libssh2_channel_setenv_ex(channel->lib, "STILE", 5, "alive", 5) == LIBSSH2_ERROR_EAGAIN;
+}
+
+/* ssh_config(5), ServerAliveInterval. When it is due again. */
+static int64_t keep_alive(struct channel *channel)
+{
+    struct session *session = channel->session;
+    const struct ssh_config *config = &session->gateway->config;
+    int64_t interval_ns = (int64_t)config->server_alive_interval * CLOCK_S;
+    int64_t now_ns = clock_ns(), last_ns = session->heard_ns;
+
+    if (interval_ns == 0 || channel->broken)
+        return CLOCK_NEVER;
+    if (last_ns < channel->asked_ns)
+        last_ns = channel->asked_ns;
+    else
+        channel->unanswered = 0;
+    if (now_ns < last_ns + interval_ns)
+        return last_ns + interval_ns;
+    /* Somebody may not have read for a while what is there. */
+    if (session_listen(session) || session->heard_ns >= now_ns) {
+        session->heard_ns = now_ns;
+        channel->unanswered = 0;
+        return now_ns + interval_ns;
+    }
+    if (++channel->unanswered > config->server_alive_count_max) {
+        session->error = ETIMEDOUT;
+        channel->broken = true;
+        return CLOCK_NEVER;
+    }
+    TRACE(session->trace, "ssh", "%s: are you alive?", session->gateway->name);
+    ask_for_life(channel);
+    channel->asked_ns = now_ns;
+    return now_ns + interval_ns;
+}
+
+static int64_t channel_tick(struct stream *stream)
+{
+    struct channel *channel = channel_of(stream);
+    struct stream *below = channel->session->below;
+    int64_t below_ns = stream_tick(below), next_ns = keep_alive(channel);
+
+    if (session_flush(channel->session) == STREAM_AGAIN && below->rfd != below->wfd)
+        next_ns = clock_ns() + RETRY_NS;
+    return below_ns < next_ns ? below_ns : next_ns;
+}
+
+/* --- reading --- */
+
+static unsigned long unread(const struct channel *channel)
+{
+    unsigned long there = 0;
+
+    (void)libssh2_channel_window_read_ex(channel->lib, &there, NULL);
+    return there;
+}
+
+/* All that came is read, and nothing will follow. */
+static bool is_dead(const struct channel *channel)
+{
+    const struct session *session = channel->session;
+
+    return channel->broken || (session->ended && session->in_start == session->in_end);
+}
+
+static ssize_t channel_fail(struct channel *channel)
+{
+    channel->broken = true;
+    errno = channel->session->error ? channel->session->error : ECONNRESET;
+    return STREAM_FAIL;
+}
+
+/* What the command says on stderr is for the person. What nobody takes is lost. */
+static void pass_complaints(struct channel *channel)
+{
+    char text[1024];
+    ssize_t got;
+
+    while ((got = libssh2_channel_read_ex(channel->lib, SSH_EXTENDED_DATA_STDERR, text,
+                                          sizeof(text))) > 0)
+        if (channel->complaints != -1)
+            (void)!write(channel->complaints, text, (size_t)got);
+}
+
+static ssize_t channel_read(struct stream *stream, void *data, size_t size)
+{
+    struct channel *channel = channel_of(stream);
+    struct session *session = channel->session;
+
+    if (channel->at_end)
+        return 0;
+    (void)session_flush(session);
+    session->budget = BUDGET_BYTES;
+    if (channel->is_command)
+        pass_complaints(channel);
+    ssize_t got = libssh2_channel_read(channel->lib, data, size);
+    channel->more = session->budget == 0;
+    if (got > 0) {
+        window_take(&channel->window, channel->lib, (size_t)got, session);
+        return got;
+    }
+    if (channel->asking)
+        ask_for_life(channel);
+    if (libssh2_channel_eof(channel->lib) == 1) {
+        channel->at_end = true;
+        return 0;
+    }
+    if ((got == 0 || got == LIBSSH2_ERROR_EAGAIN) && (channel->more || !is_dead(channel)))
+        return STREAM_AGAIN;
+    return channel_fail(channel);
+}
+
+/* --- writing --- */
+
+/* What libssh2 may decode while it writes: it looks for room in the peer's window. */
+static size_t budget_for_writing(const struct channel *channel)
+{
+    return channel->stuck || unread(channel) < UNREAD_MAX ? BUDGET_BYTES : 0;
+}
+
+/* A call that writes has said EAGAIN. */
+static void write_is_stuck(struct channel *channel)
+{
+    channel->stuck = true;
+    channel->then = channel->session->received;
+}
+
+static ssize_t channel_write(struct stream *stream, const void *data, size_t size)
+{
+    struct channel *channel = channel_of(stream);
+    struct session *session = channel->session;
+
+    if (session->error || channel->broken) {
+        errno = EPIPE;
+        return STREAM_FAIL;
+    }
+    if (session_flush(session) == STREAM_AGAIN)
+        return STREAM_AGAIN;
+    if (size < channel->offered) {
+        errno = EINVAL;
+        return STREAM_FAIL;
+    }
+    session->budget = budget_for_writing(channel);
+    ssize_t put = libssh2_channel_write(channel->lib, data, size);
+    if (put > 0) {
+        channel->stuck = false;
+        channel->offered = 0;
+        return put;
+    }
+    if (put == 0 || put == LIBSSH2_ERROR_EAGAIN) {
+        write_is_stuck(channel);
+        channel->offered = size < PACKET_BYTES ? size : PACKET_BYTES;
+        return STREAM_AGAIN;
+    }
+    errno = EPIPE;
+    return STREAM_FAIL;
+}
+
+static int channel_shut_wr(struct stream *stream)
+{
+    struct channel *channel = channel_of(stream);
+
+    if (!channel->shut) {
+        channel->session->budget = BUDGET_BYTES;
+        int code = libssh2_channel_send_eof(channel->lib);
+        if (code == LIBSSH2_ERROR_EAGAIN) {
+            write_is_stuck(channel);
+            return STREAM_AGAIN;
+        }
+        if (code != 0) {
+            errno = EPIPE;
+            return STREAM_FAIL;
+        }
+        channel->shut = true;
+    }
+    return session_flush(channel->session);
+}
+
+static int channel_wait(struct stream *stream, short want, struct pollfd *pfd)
+{
+    struct channel *channel = channel_of(stream);
+    struct session *session = channel->session;
+
+    *pfd = (struct pollfd){.fd = -1};
+    if (is_dead(channel))
+        return 1;
+    if (want == POLLIN)
+        return channel->more || channel->at_end || session->in_start < session->in_end ||
+                       unread(channel) > 0 || libssh2_channel_eof(channel->lib) == 1
+                   ? 1
+                   : session_poll(session, pfd);
+    if (session_flush(session) == STREAM_AGAIN)
+        return stream_wait(session->below, POLLOUT, pfd);
+    if (channel->stuck && channel->then == session->received &&
+        session->in_start == session->in_end)
+        return stream_wait(session->below, POLLIN, pfd);
+    return 1;
+}
+
+/* --- the end --- */
+
+static int explain_end(const struct channel *channel, struct err *err)
+{
+    const struct session *session = channel->session;
+    const char *end = session_end(session);
+
+    if (session->goodbye)
+        return err_set(err, ERR_STREAM, "%s: the connection is lost: it says: %s",
+                       session->gateway->name, end);
+    return err_set(err, ERR_STREAM, "%s: the connection is lost: %s", session->gateway->name,
+                   end ? end : "it has sent what is no SSH");
+}
+
+/* Until the gateway has closed the channel: it does when all has gone on to the target. */
+static void await_close(struct channel *channel)
+{
+    struct session *session = channel->session;
+    int64_t until_ns = clock_ns() + FINISH_NS;
+
+    while (clock_ns() < until_ns && !is_dead(channel)) {
+        struct pollfd pfd = {.fd = -1};
+        session->budget = SIZE_MAX;
+        if (channel->is_command)
+            pass_complaints(channel);
+        if (libssh2_channel_wait_closed(channel->lib) != LIBSSH2_ERROR_EAGAIN)
+            return;
+        int64_t tick_ns = channel_tick(&channel->stream);
+        if (session_poll(session, &pfd) == 0)
+            (void)poll(&pfd, 1, clock_poll_ms(tick_ns < until_ns ? tick_ns : until_ns));
+        (void)session_listen(session);
+    }
+}
+
+static int command_status(const struct channel *channel, struct err *err)
+{
+    const char *name = channel->session->gateway->exec[0];
+    char *signal = NULL;
+    size_t size = 0;
+    int status = libssh2_channel_get_exit_status(channel->lib), done = 0;
+
+    (void)libssh2_channel_get_exit_signal(channel->lib, &signal, &size, NULL, NULL, NULL, NULL);
+    if (signal)
+        done = err_set(err, ERR_STREAM, "%s: %s was killed by SIG%s",
+                       channel->session->gateway->name, name, signal);
+    else if (status != 0)
+        done = err_set(err, ERR_STREAM, "%s: %s exited with %d", channel->session->gateway->name,
+                       name, status);
+    if (signal)
+        libssh2_free(channel->session->lib, signal);
+    return done;
+}
+
+static int channel_finish(struct stream *stream, struct err *err)
+{
+    struct channel *channel = channel_of(stream);
+
+    if (!is_dead(channel) && channel->at_end && channel->shut)
+        await_close(channel);
+    if (!channel->at_end && is_dead(channel))
+        return explain_end(channel, err);
+    return channel->is_command && channel->at_end ? command_status(channel, err) : 0;
+}
+
+static void channel_close(struct stream *stream)
+{
+    struct channel *channel = channel_of(stream);
+
+    session_free(channel->session);
+    if (channel->complaints != -1)
+        (void)close(channel->complaints);
+    label_finish(channel->label, clock_ns() + LAST_WORDS_NS);
+    free(channel);
+}
+
+static const struct stream_ops channel_ops = {
+    .name = "ssh",
+    .read = channel_read,
+    .write = channel_write,
+    .shut_wr = channel_shut_wr,
+    .wait = channel_wait,
+    .tick = channel_tick,
+    .finish = channel_finish,
+    .close = channel_close,
+};
+
+/* --- opening --- */
+
+static unsigned char *put_u32(unsigned char *at, uint32_t number)
+{
+    at[0] = (unsigned char)(number >> 24 & 0xff);
+    at[1] = (unsigned char)(number >> 16 & 0xff);
+    at[2] = (unsigned char)(number >> 8 & 0xff);
+    at[3] = (unsigned char)(number & 0xff);
+    return at + 4;
+}
+
+static unsigned char *put_string(unsigned char *at, const char *text)
+{
+    size_t length = strlen(text);
+
+    at = put_u32(at, (uint32_t)length);
+    memcpy(at, text, length);
+    return at + length;
+}
+
+/* An originator has to be named, and nobody asked us; openssh says the same. */
+#define ORIGINATOR "127.0.0.1"
+#define ORIGINATOR_PORT 65535
+
+static LIBSSH2_CHANNEL *open_channel(struct session *session, const char *type,
+                                     const unsigned char *message, size_t size, struct ctx *ctx)
+{
+    LIBSSH2_CHANNEL *lib;
+
+    do
+        lib = libssh2_channel_open_ex(session->lib, type, (unsigned)strlen(type), WINDOW_FIRST,
+                                      PACKET_BYTES, (const char *)message, (unsigned)size);
+    while (!lib && libssh2_session_last_errno(session->lib) == LIBSSH2_ERROR_EAGAIN &&
+           session_wait(session, ctx) == 0);
+    return lib;
+}
+
+static LIBSSH2_CHANNEL *open_direct(struct session *session, const struct endpoint *to,
+                                    struct ctx *ctx)
+{
+    unsigned char message[4 * sizeof(uint32_t) + ENDPOINT_HOST_MAX + sizeof(ORIGINATOR)];
+    unsigned char *end = put_string(message, to->host);
+
+    end = put_u32(end, to->port);
+    end = put_string(end, ORIGINATOR);
+    end = put_u32(end, ORIGINATOR_PORT);
+    return open_channel(session, "direct-tcpip", message, (size_t)(end - message), ctx);
+}
+
+/* RFC 4254 section 5.1. */
+static int explain_refusal(struct session *session, const char *doing, struct ctx *ctx)
+{
+    static const char *const reasons[] = {
+        [1] = "forwarding is refused; ?exec=nc %h %p may do",
+        [2] = "it cannot connect there",
+        [3] = "it knows no such channel",
+        [4] = "it lacks the resources",
+    };
+    const struct session_refusal *refusal = &session->refusal;
+    bool has_text = refusal->text && *refusal->text;
+    const char *name = session->gateway->name;
+
+    if (refusal->reason == 0)
+        return session_fault(session, ERR_REFUSED, doing, ctx);
+    if (refusal->reason == LIBSSH2_CHANNEL_CONNECT_FAILED && has_text)
+        return err_set(ctx->err, ERR_REFUSED, "%s: %s: %s", name, doing, refusal->text);
+    const char *reason = refusal->reason < sizeof(reasons) / sizeof(reasons[0])
+                             ? reasons[refusal->reason]
+                             : "refused";
+    if (has_text)
+        return err_set(ctx->err, ERR_REFUSED, "%s: %s: %s (it says: %s)", name, doing, reason,
+                       refusal->text);
+    return err_set(ctx->err, ERR_REFUSED, "%s: %s: %s", name, doing, reason);
+}
+
+/* 0, or -1 with ctx->err set. */
+static int run_command(struct session *session, LIBSSH2_CHANNEL *lib, const char *command,
+                       struct ctx *ctx)
+{
+    int code;
+
+    do
+        code = libssh2_channel_process_startup(lib, "exec", 4, command, (unsigned)strlen(command));
+    while (code == LIBSSH2_ERROR_EAGAIN && session_wait(session, ctx) == 0);
+    if (code == 0)
+        return 0;
+    if (code == LIBSSH2_ERROR_EAGAIN)
+        return -1;
+    if (code == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED)
+        return err_set(ctx->err, ERR_REFUSED, "%s: running %s: refused", session->gateway->name,
+                       session->gateway->exec[0]);
+    return session_fault(session, ERR_REFUSED, "running a command", ctx);
+}
+
+static LIBSSH2_CHANNEL *open_command(struct session *session, const struct endpoint *to,
+                                     struct ctx *ctx)
+{
+    char *command = ssh_gateway_command(session->gateway, to, ctx->err);
+    LIBSSH2_CHANNEL *lib = command ? open_channel(session, "session", NULL, 0, ctx) : NULL;
+
+    if (command && !lib)
+        (void)explain_refusal(session, "a session", ctx);
+    if (lib && run_command(session, lib, command, ctx) == -1)
+        lib = NULL;
+    free(command);
+    return lib;
+}
+
+/* Passes on what the command says on stderr. Without, it is lost. */
+static void listen_to_complaints(struct channel *channel, struct ctx *ctx)
+{
+    int ends[PIPE_ENDS];
+
+    if (ctx->trace->fd == -1 || os_pipe(ends) == -1)
+        return;
+    channel->label = label_start(ends[PIPE_READ], channel->session->gateway->name, ctx->trace->fd);
+    if (channel->label != -1) {
+        channel->complaints = ends[PIPE_WRITE];
+        return;
+    }
+    (void)close(ends[PIPE_READ]);
+    (void)close(ends[PIPE_WRITE]);
+}
+
+struct stream *channel_open(struct session *session, const struct endpoint *to, struct ctx *ctx)
+{
+    struct channel *channel = calloc(1, sizeof(*channel));
+    bool is_command = session->gateway->exec;
+
+    if (!channel) {
+        (void)err_no_memory(ctx->err);
+        return NULL;
+    }
+    channel->stream = (struct stream){.ops = &channel_ops, .rfd = -1, .wfd = -1};
+    channel->session = session;
+    channel->is_command = is_command;
+    channel->complaints = channel->label = -1;
+    channel->lib = is_command ? open_command(session, to, ctx) : open_direct(session, to, ctx);
+    if (!channel->lib) {
+        if (!is_command && ctx->err->code == ERR_NONE) {
+            char *doing = text_join("connect to ", to->text, (char *)NULL);
+            (void)explain_refusal(session, doing ? doing : "connect", ctx);
+            free(doing);
+        }
+        free(channel);
+        return NULL;
+    }
+    if (is_command)
+        listen_to_complaints(channel, ctx);
+    session->is_up = true;
+    window_init(&channel->window, session);
+    return &channel->stream;
+}
