@@ -25,6 +25,7 @@ for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
     signal.signal(number, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+import gateway  # noqa: E402
 import harness  # noqa: E402
 import room as rooms  # noqa: E402
 import sshd as sshds  # noqa: E402
@@ -175,3 +176,59 @@ def walk(client, yard):
             client.env.update(yard.kdc.client(yard.user))
         return client.start("-x", yard.route(*kinds), *options, *to, **more)
     return start
+
+
+# --- gateways --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def gateways():
+    made = gateway.Gateways()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def travel(stile, gateways, tmp_path):
+    """Somebody with a home (`travel.home`) who goes through gateways."""
+    made = gateway.Traveller(stile, gateway.Home(tmp_path / "home", gateways.keyring))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def in_window(travel, tmp_path):
+    """Runs stile in a terminal, as travel.run does without one; its stdout is the file `output`."""
+    windows = []
+
+    def open_window(*words, **more):
+        windows.append(travel.window(*words, out=tmp_path / "output", **more))
+        return windows[-1]
+    yield open_window
+    for one in windows:
+        one.close()
+
+
+@pytest.fixture
+def home(travel):
+    return travel.home
+
+
+@pytest.fixture
+def agent(gateways, travel):
+    """Starts an agent with these keys, which stile will find."""
+    agents = []
+
+    def start(*names):
+        agents.append(gateway.Agent(gateways.keyring, *names))
+        travel.stile.env.update(agents[-1].env)
+        return agents[-1]
+    yield start
+    for one in agents:
+        one.close()
+
+
+@pytest.fixture
+def target(serve):
+    """The address of a server that says BANNER, and then what it hears."""
+    return serve(yards.banner_and_echo).address
