@@ -117,7 +117,7 @@ static int tls_shut_wr(struct stream *stream)
     }
     tls->shut = true;
     /* A command may know no other end, and hold its output open until then. */
-    if (tls->transfer->bridge && bridge_is_bare(tls->transfer->bridge))
+    if (tls->transfer->bridge && gate_bridge_is_bare(tls->transfer->bridge))
         (void)shutdown(tls->fd, SHUT_WR);
     return 0;
 }
@@ -144,7 +144,7 @@ static int tls_finish(struct stream *stream, struct err *err)
     const struct tls_stream *tls = tls_stream(stream);
 
     if (tls->transfer->bridge)
-        return bridge_finish(tls->transfer->bridge, tls->fd, err);
+        return gate_bridge_finish(tls->transfer->bridge, tls->fd, err);
     return stream_finish(tls->transfer->stream, err);
 }
 

@@ -34,7 +34,7 @@ static int tcp_descriptor(const struct stream *stream)
 static void hang_up(struct transfer *transfer)
 {
     pump_release(&transfer->pump);
-    bridge_free(transfer->bridge);
+    gate_bridge_free(transfer->bridge);
     stream_close(transfer->stream);
     transfer->bridge = NULL;
     transfer->stream = NULL;
@@ -58,7 +58,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     }
     if (tcp_descriptor(transfer->stream) != -1)
         return tcp_descriptor(transfer->stream);
-    transfer->bridge = bridge_new(transfer->stream, address, &fd, transfer->ctx);
+    transfer->bridge = gate_bridge_new(transfer->stream, address, &fd, transfer->ctx);
     transfer->stream = NULL;
     return fd;
 }

@@ -44,7 +44,7 @@ struct transfer {
 
     struct stream *stream; /* from below; NULL before the first dial, and when the bridge has it */
     struct pump pump;
-    struct bridge *bridge;
+    struct gate_bridge *bridge;
     struct http_reply reply; /* the answer to the last request, as far as it has come */
     const char *question;    /* answers the first request (pump.h); or NULL */
     bool login_sent;         /* a request with credentials has gone out */
