@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/jump.h"
 #include "cmd/options.h"
 #include "config/config.h"
 #include "config/duration.h"
@@ -26,7 +27,8 @@
 /* What the command line says. */
 struct request {
     struct config config;
-    const char *hops; /* of -x; NULL = direct */
+    const char *hops;  /* of -x; NULL: not said */
+    const char *jumps; /* of -J; NULL: not said. Neither: direct */
     struct words settings;
     bool help;
     bool version;
@@ -39,14 +41,14 @@ static int set_duration(const struct option_row *row, void *field, const char *v
     return duration_parse(value, field, err);
 }
 
-static int set_hops(const struct option_row *row, void *field, const char *value, struct err *err)
+static int set_way(const struct option_row *row, void *field, const char *value, struct err *err)
 {
-    const char **hops = field;
+    const char **way = field;
 
-    (void)row;
-    if (*hops)
-        return err_set(err, ERR_USAGE, "-x may be given once; put commas between hops");
-    *hops = value;
+    if (*way)
+        return err_set(err, ERR_USAGE, "-%c may be given once; put commas between hops",
+                       row->letter);
+    *way = value;
     return 0;
 }
 
@@ -63,6 +65,11 @@ static const struct option_row rows[] = {
      .field = FIELD(config.family),
      .apply = option_int,
      .constant = AF_INET6},
+    {.letter = 'J',
+     .value = "dest[,dest...]",
+     .help = "go through these ssh gateways, nearest first",
+     .field = FIELD(jumps),
+     .apply = set_way},
     {.letter = 'o',
      .value = "name=value",
      .help = "a setting of the hop, as in its URL",
@@ -85,7 +92,7 @@ static const struct option_row rows[] = {
      .value = "hop[,hop...]",
      .help = "go through these proxies, nearest first",
      .field = FIELD(hops),
-     .apply = set_hops},
+     .apply = set_way},
     {.name = "fdpass",
      .help = "hand the socket to ssh and end (ProxyUseFdpass yes)",
      .field = FIELD(config.fdpass),
@@ -109,8 +116,9 @@ static void print_help(void)
                 stdout);
     options_help(rows, ROW_COUNT, stdout);
     (void)fputs("\nA hop is scheme://[user@]host[:port][?name=value&...], and the scheme one of\n"
-                "socks5, socks5h, socks4, socks4a, http, https; the host may be unix:/path. Or it\n"
-                "is exec:command. Or direct, alone. -o is for a route of one hop.\n"
+                "socks5, socks5h, socks4, socks4a, http, https, ssh; the host may be unix:/path.\n"
+                "Or it is exec:command. Or direct, alone. -o is for a route of one hop.\n"
+                "A dest is [user@]host[:port], and short for ssh://[user@]host[:port].\n"
                 "A time is in seconds (30, 1.5) or has a unit (300ms, 90s, 2m, 1h).\n"
                 "Exit status: 0 done, 1 stream broke, 2 usage, 3 no such name, 4 no connection,\n"
                 "5 refused by a proxy, 6 authentication, 7 out of time, 8 module missing.\n"
@@ -227,9 +235,10 @@ static int check_route(const struct route *route, const struct config *config, s
 }
 
 /* 0, or -1 with err set. */
-static int connect_and_carry(struct config *config, const struct endpoint *target, int64_t start_ns,
-                             struct err *err)
+static int connect_and_carry(struct request *request, const struct endpoint *target,
+                             int64_t start_ns, struct err *err)
 {
+    struct config *config = &request->config;
     struct trace trace = {config->verbosity, start_ns, STDERR_FILENO};
     struct ctx ctx = {
         .deadline_ns = start_ns + config->timeout_ns,
@@ -243,7 +252,8 @@ static int connect_and_carry(struct config *config, const struct endpoint *targe
 
     /* What is wrong with a setting of -o says so itself. */
     if (!route)
-        return strncmp(err_text(err), "-o", 2) == 0 ? -1 : err_wrap(err, "-x");
+        return strncmp(err_text(err), "-o", 2) == 0 ? -1
+                                                    : err_wrap(err, request->jumps ? "-J" : "-x");
     int done = check_route(route, config, err);
     struct stream *remote = done == 0 ? route_dial(route, target, &ctx) : NULL;
     done = remote ? carry(remote, target, &ctx) : -1;
@@ -252,13 +262,17 @@ static int connect_and_carry(struct config *config, const struct endpoint *targe
     return done;
 }
 
-/* Brings -x and -o into the config. 0, or -1 with err set. */
+/* Brings -x or -J, and -o into the config. 0, or -1 with err set. */
 static int settle_route(struct request *request, struct err *err)
 {
     struct config *config = &request->config;
 
+    if (request->hops && request->jumps)
+        return err_set(err, ERR_USAGE, "-J and -x exclude each other; -x takes ssh://... as well");
     if (request->hops && hops_parse(&config->hops, request->hops, HOP_FROM_ARGV, err) == -1)
         return err_wrap(err, "-x");
+    if (request->jumps && jump_parse(&config->hops, request->jumps, err) == -1)
+        return err_wrap(err, "-J");
     for (size_t i = 0; i < request->settings.count; i++)
         if (config_option(config, request->settings.word[i], err) == -1)
             return err_wrap(err, "-o");
@@ -280,7 +294,7 @@ static int serve(struct request *request, int operands, char **operand, int64_t 
     if (settle_route(request, err) == -1 ||
         endpoint_set(&target, operand[0], operand[1], err) == -1)
         return -1;
-    int done = connect_and_carry(&request->config, &target, start_ns, err);
+    int done = connect_and_carry(request, &target, start_ns, err);
     endpoint_release(&target);
     return done;
 }

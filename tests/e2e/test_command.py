@@ -11,7 +11,7 @@ from peers.tcp import echo, read_all
 def test_help_goes_to_stdout(stile):
     result = stile.run("--help")
     assert (result.code, result.err) == (0, "")
-    for word in (b"--fdpass", b"--version", b"-w", b"-4", b"-6", b"-q", b"-v", b"host", b"port"):
+    for word in (b"--fdpass", b"--version", b"-J", b"-w", b"-4", b"-6", b"-q", b"-v", b"host", b"port"):
         assert word in result.out
     assert max(map(len, result.out.splitlines())) <= 80
 
@@ -85,6 +85,70 @@ def test_an_address_of_the_other_family_is_refused(stile, family, host):
     result = stile.run(family, host, "22")
     assert result.code in (2, 3)
     one_line(result, result.code)
+
+
+# --- gateways as ssh writes them ------------------------------------------------------------------------
+
+BAD_JUMPS = {
+    "": "column 1: a destination is missing", ",": "column 1: a destination is missing",
+    "gw,": "column 4: a destination is missing", "gw,,door": "column 4: a destination is missing",
+    "-oProxyCommand=id": "column 1: a destination can't start with '-'",
+    "gw,-l": "column 4: a destination can't start with '-'",
+    "ssh://-l@gw": "column 1: a destination can't start with '-'",
+    "gw,a\nb": "column 4: a destination holds a control byte",
+    "a\x1b[2Jb": "column 1: a destination holds a control byte",
+    "gw?engine=openssh": "column 1: no settings here",
+    "gw,ssh://door?engine=openssh": "column 4: no settings here",
+    "gw/path": "column 1: want [user@]host[:port] or ssh://[user@]host[:port]",
+    "unix:/run/gw": "column 1: want [user@]host[:port] or ssh://[user@]host[:port]",
+    "gw,socks5://gw": "column 4: want [user@]host[:port] or ssh://[user@]host[:port]",
+    "gw:0": "column 1: bad address", "gw,door:65536": "column 4: bad address",
+    "ssh://gw:ssh": "column 1: the port of a proxy is written in digits", "[::1": "column 1: bad address",
+    "1:2:3": "column 1: bad address", "a b": "column 1: the host holds a byte", "@gw": "column 1: the user",
+    "alice@": "column 1: bad host", "gw:": "column 1: 'gw:' lacks a port",
+    "ssh://a%zz@gw": "column 1: a percent sign wants",
+}
+
+
+@pytest.mark.parametrize("jump", BAD_JUMPS, ids=repr)
+def test_a_bad_gateway_is_refused(stile, jump):
+    result = stile.run("-J", jump, "db", "22")
+    one_line(result, 2)
+    assert result.err.startswith(f"stile: -J: {BAD_JUMPS[jump]}"), result.err
+
+
+def test_a_gateways_password_is_refused_and_not_repeated(stile):
+    result = stile.run("-J", "alice:sesame@gw", "db", "22")
+    one_line(result, 2)
+    assert "no password here" in result.err
+    assert "sesame" not in result.err
+
+
+@pytest.mark.parametrize("words", [["-J", "gw", "-J", "door"], ["-x", "http://gw", "-J", "door"],
+                                   ["-J", "gw", "-x", "direct"]], ids=" ".join)
+def test_gateways_are_said_once(stile, words):
+    result = stile.run(*words, "db", "22")
+    one_line(result, 2)
+    assert "-J" in result.err
+
+
+@pytest.mark.parametrize("jump, hops", [
+    ("127.0.0.1:1", "ssh://127.0.0.1:1"),
+    ("alice@127.0.0.1:1", "ssh://alice@127.0.0.1:1"),
+    ("ssh://alice@127.0.0.1:1", "ssh://alice@127.0.0.1:1"),
+    ("SSH://127.0.0.1:1,gw", "ssh://127.0.0.1:1,ssh://gw"),
+    ("127.0.0.1:1,bob@gw:2,ssh://door", "ssh://127.0.0.1:1,ssh://bob@gw:2,ssh://door"),
+    ("[::1]:1", "ssh://[::1]:1"),
+    ("50%50@[::1]:1", "ssh://50%2550@[::1]:1"),
+    ("[::1]:1,::1", "ssh://[::1]:1,ssh://[::1]"),
+    ("[::1]:1,bob@fe80::1%lo", "ssh://[::1]:1,ssh://bob@[fe80::1%25lo]"),
+])
+def test_gateways_are_hops_of_ssh(stile, jump, hops):
+    by_jump, by_hops = stile.run("-J", jump, "db", "22"), stile.run("-x", hops, "db", "22")
+    one_line(by_jump, 4)
+    first = hops.partition(",")[0].rpartition("@")[2].removeprefix("ssh://")
+    assert by_jump.err.startswith(f"stile: hop 1 of {hops.count('ssh:')} (ssh://{first}): ")
+    assert by_jump == by_hops
 
 
 def test_a_peer_that_has_vanished_is_found_out_in_time(stile, listen):
