@@ -22,7 +22,8 @@
 struct label {
     int from;
     int to;
-    int done;    /* hangs up when it is closed */
+    int done; /* hangs up when it is closed */
+    struct label_ear *ear;
     char *start; /* of each line */
     size_t length;
     char line[TEXT_SHOWN_MAX + 2]; /* one byte more than is shown, so that the cut is seen */
@@ -38,19 +39,27 @@ static void label_free(struct label *label)
     free(label);
 }
 
-static void label_print(struct label *label)
+void label_say(struct label *label, const char *text)
 {
-    if (label->length > 0 && label->line[label->length - 1] == '\r')
-        label->length--;
-    label->line[label->length] = '\0';
+    char *escaped = label->to == -1 ? NULL : text_escape(text);
 
-    char *escaped = label->length ? text_escape(label->line) : NULL;
     text_cut(escaped);
     char *line = escaped ? text_join(label->start, escaped, "\n", (char *)NULL) : NULL;
     if (line)
         (void)!write(label->to, line, strlen(line));
     free(line);
     free(escaped);
+}
+
+static void label_print(struct label *label)
+{
+    if (label->length > 0 && label->line[label->length - 1] == '\r')
+        label->length--;
+    label->line[label->length] = '\0';
+    if (label->length > 0 && label->ear)
+        label->ear->hear(label->ear, label->line, label);
+    else if (label->length > 0)
+        label_say(label, label->line);
     label->length = 0;
 }
 
@@ -74,25 +83,28 @@ static void *label_thread(void *arg)
         label_take(label, data, got > 0 ? (size_t)got : 0);
     label_print(label);
     (void)close(label->from);
+    if (label->ear)
+        label->ear->end(label->ear);
     label_free(label);
     return NULL;
 }
 
-int label_start(int from, const char *label, int to)
+int label_start_heard(int from, const char *label, int to, struct label_ear *ear)
 {
     struct label *own = malloc(sizeof(*own));
     char *escaped = text_escape(label);
     int ends[2] = {-1, -1};
 
     if (own)
-        *own = (struct label){.from = from, .to = -1, .done = -1};
+        *own = (struct label){.from = from, .to = -1, .done = -1, .ear = ear};
     text_cut(escaped);
     if (!own || !escaped || os_pipe(ends) == -1)
         goto fail;
     own->done = ends[1];
     own->start = text_join("stile: ", escaped, ": ", (char *)NULL);
-    own->to = fcntl(to, F_DUPFD_CLOEXEC, 0);
-    if (!own->start || own->to == -1)
+    if (to != -1)
+        own->to = fcntl(to, F_DUPFD_CLOEXEC, 0);
+    if (!own->start || (to != -1 && own->to == -1))
         goto fail;
     errno = thread_start(NULL, label_thread, own);
     if (errno)
@@ -109,6 +121,11 @@ fail:;
     free(escaped);
     errno = why;
     return -1;
+}
+
+int label_start(int from, const char *label, int to)
+{
+    return label_start_heard(from, label, to, NULL);
 }
 
 void label_finish(int done, int64_t until_ns)

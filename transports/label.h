@@ -8,6 +8,17 @@
 
 #include <stdint.h>
 
+struct label; /* the thread's own */
+
+/* Somebody who understands what the command says. Both are called in the thread. */
+struct label_ear {
+    /* A line that isn't empty, without its end, cut. It is shown if this shows it (label_say). */
+    void (*hear)(struct label_ear *ear, const char *line, struct label *label);
+
+    /* Called once, when no more lines will come: the thread is done with the ear. */
+    void (*end)(struct label_ear *ear);
+};
+
 /*
  * Copies lines from `from` to `to`, each in one write: "stile: LABEL: line", escaped and cut, empty
  * ones left out. The thread ends when `from` does. It takes `from` over and has a copy of
@@ -16,6 +27,13 @@
  * A descriptor for label_finish, or -1 with errno; then `from` stays the caller's.
  */
 int label_start(int from, const char *label, int to);
+
+/* The same with somebody who decides what is shown; the ear must live until its end is called,
+ * which is not when this fails. `to` -1: nothing is. */
+int label_start_heard(int from, const char *label, int to, struct label_ear *ear);
+
+/* For an ear: shows this text as if it were the line. */
+void label_say(struct label *label, const char *text);
 
 /* Waits until all lines are out, at most until `until_ns`. Takes the descriptor back; -1 is
  * allowed. */
