@@ -76,6 +76,8 @@ CARES_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcares)
 CARES_LIBS = $(shell $(PKG_CONFIG) --libs libcares)
 CURL_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcurl openssl)
 CURL_LIBS = $(shell $(PKG_CONFIG) --libs libcurl openssl)
+SSH_CFLAGS = $(shell $(PKG_CONFIG) --cflags libssh2 libcrypto)
+SSH_LIBS = $(shell $(PKG_CONFIG) --libs libssh2 libcrypto)
 CMOCKA_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 
 ifeq ($(V),)
@@ -108,11 +110,13 @@ SYMBOLS := transports/public.syms
 
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 # Modules: a folder each, and the libraries that they are for.
-MODULE_NAMES := curl dns
+MODULE_NAMES := curl dns ssh
 MODULE_CFLAGS_curl = $(CURL_CFLAGS)
 MODULE_LIBS_curl = $(CURL_LIBS)
 MODULE_CFLAGS_dns = $(CARES_CFLAGS)
 MODULE_LIBS_dns = $(CARES_LIBS)
+MODULE_CFLAGS_ssh = $(SSH_CFLAGS)
+MODULE_LIBS_ssh = $(SSH_LIBS)
 module_obj = $(patsubst %.c,$(BUILD)/%.o,$(wildcard transports/$(1)/*.c))
 MODULE_OBJ := $(foreach name,$(MODULE_NAMES),$(call module_obj,$(name)))
 MODULE_LIBS = $(foreach name,$(MODULE_NAMES),$(MODULE_LIBS_$(name)))
@@ -195,11 +199,11 @@ $(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/core/clock.o
 # --- the two commands of the README, and bench ---------------------------------------------------
 
 NEED := sh tests/need.sh
-BUILD_NEEDS := gcc libc6-dev pkg-config libc-ares-dev libcurl4-openssl-dev libssl-dev
+BUILD_NEEDS := gcc libc6-dev pkg-config libc-ares-dev libcurl4-openssl-dev libssh2-1-dev libssl-dev
 DEMO_NEEDS := openssh-client openssh-server tinyproxy
 TEST_NEEDS := $(DEMO_NEEDS) libcmocka-dev python3 python3-pytest python3-paramiko python3-fabric \
 	git rsync iproute2 dnsmasq-base netbase locales \
-	squid dante-server microsocks stunnel4 socat openssl netcat-openbsd ncat krb5-kdc krb5-admin-server krb5-user
+	squid dante-server microsocks stunnel4 socat openssl netcat-openbsd ncat krb5-kdc krb5-admin-server krb5-user dropbear-bin
 BENCH_NEEDS := $(DEMO_NEEDS) python3 iproute2 netcat-openbsd ncat socat connect-proxy corkscrew \
 	dante-server microsocks squid openssl
 

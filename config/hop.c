@@ -60,8 +60,10 @@ static int hex_value(char digit)
     return found ? (int)(found - digits) % 16 : -1;
 }
 
-/* `from` up to `end`, decoded, in fresh memory; NULL with err set. */
-static char *decode(const struct source *source, const char *from, const char *end)
+/* `from` up to `end`, decoded, in fresh memory; NULL with err set. Percent signs before a byte of
+ * `tokens` stay. */
+static char *decode(const struct source *source, const char *from, const char *end,
+                    const char *tokens)
 {
     char *decoded = malloc((size_t)(end - from) + 1), *out = decoded;
 
@@ -70,7 +72,7 @@ static char *decode(const struct source *source, const char *from, const char *e
         return NULL;
     }
     for (const char *at = from; at < end; at++) {
-        if (*at != '%') {
+        if (*at != '%' || (end - at > 1 && strchr(tokens, at[1]))) {
             *out++ = *at;
             continue;
         }
@@ -108,11 +110,11 @@ static int parse_user(struct hop *hop, const struct source *source, const char *
             return password_fault(source, colon + 1);
         if ((colon ? colon : user_end) == *from)
             return fault(source, *from, "the user is empty");
-        hop->user = decode(source, *from, colon ? colon : user_end);
+        hop->user = decode(source, *from, colon ? colon : user_end, "");
         if (!hop->user)
             return -1;
         if (colon) {
-            password = decode(source, colon + 1, user_end);
+            password = decode(source, colon + 1, user_end, "");
             if (!password)
                 return -1;
         }
@@ -156,7 +158,7 @@ static int address_fault(const struct source *source, const char *from, const ch
 static int parse_address(struct hop *hop, const struct source *source, const char *from,
                          const char *end)
 {
-    char *text = decode(source, from, host_end(from, end));
+    char *text = decode(source, from, host_end(from, end), "");
     int done = -1;
 
     if (!text)
@@ -188,7 +190,7 @@ static int parse_setting(struct hop *hop, const struct source *source, const cha
         return fault(source, from, "a setting is written name=value");
 
     char *name = strndup(from, name_length);
-    char *value = name ? decode(source, from + name_length + 1, end) : NULL;
+    char *value = name ? decode(source, from + name_length + 1, end, "hp") : NULL;
     int done = -1;
     if (!name)
         (void)err_no_memory(source->err);
@@ -300,6 +302,8 @@ static void hop_release(struct hop *hop)
     free(hop->settings);
     endpoint_release(&hop->address);
     secret_slot_free(hop->secret);
+    if (hop->known)
+        hop->forget(hop->known);
     free(hop->scheme);
     free(hop->command);
     free(hop->user);

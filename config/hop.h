@@ -8,7 +8,8 @@
  *     exec:command        a local command, to the next comma; `\,` is a comma of its own
  *
  * Scheme and names are in lower case afterwards. %XX is undone everywhere but in exec:, %00 is
- * refused; a comma, a `?` or an `@` of one's own is written that way.
+ * refused; a comma, a `?` or an `@` of one's own is written that way. In the value of a setting %h
+ * and %p stay what they are.
  */
 #ifndef STILE_CONFIG_HOP_H
 #define STILE_CONFIG_HOP_H
@@ -38,6 +39,10 @@ struct hop {
     char *name;                 /* for messages: socks5://gw:1080, without user and parameters */
     unsigned column;            /* of its first byte */
     struct secret_slot *secret; /* of credential.c; NULL for exec */
+
+    /* What a transport has found out about it, once and for all dials; NULL: nothing yet. */
+    void *known;
+    void (*forget)(void *known);
 };
 
 struct hops {

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "core/text.h"
+
 #define BLANKS " \t\r\n"
 
 /* Moves one word, unquoted, from *text to `word`, which has room for all of the text. NULL, or
@@ -112,4 +114,51 @@ int words_expand(char **words, const char *host, const char *port, struct err *e
         *words = expanded;
     }
     return 0;
+}
+
+bool words_is_plain(const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789-._:%";
+
+    return text[0] && text[0] != '-' && text[text_span(text, plain)] == '\0';
+}
+
+/* Appends `word` to `out` as a shell reads it back; returns the end. */
+static char *quote(char *out, const char *word)
+{
+    if (words_is_plain(word)) {
+        size_t length = strlen(word);
+        memcpy(out, word, length);
+        return out + length;
+    }
+    *out++ = '\'';
+    for (; *word; word++) {
+        if (*word == '\'') {
+            memcpy(out, "'\\'", 3);
+            out += 3;
+        }
+        *out++ = *word;
+    }
+    *out++ = '\'';
+    return out;
+}
+
+char *words_quote(char *const *words)
+{
+    size_t room = 1;
+
+    for (char *const *word = words; *word; word++)
+        room += 4 * strlen(*word) + 3;
+    char *text = malloc(room), *end = text;
+    if (!text)
+        return NULL;
+    for (char *const *word = words; *word; word++) {
+        if (word != words)
+            *end++ = ' ';
+        end = quote(end, *word);
+    }
+    *end = '\0';
+    return text;
 }

@@ -7,6 +7,8 @@
 #ifndef STILE_CONFIG_WORDS_H
 #define STILE_CONFIG_WORDS_H
 
+#include <stdbool.h>
+
 #include "core/err.h"
 
 /* The words, ended by NULL, in fresh memory for words_free. NULL with err set (ERR_USAGE): a quote
@@ -22,5 +24,13 @@ void words_free(char **words);
  * behind a percent sign, or when memory is lacking; the words stay the caller's.
  */
 int words_expand(char **words, const char *host, const char *port, struct err *err);
+
+/* Is it one word for every shell, whatever stands around it, and no option for any program? ASCII
+ * letters, digits and -._:% make such a word, unless it begins with a hyphen or is empty. */
+bool words_is_plain(const char *text);
+
+/* The words as one text for a POSIX shell, each quoted unless it is plain. Fresh memory that the
+ * caller frees; NULL when there is none. */
+char *words_quote(char *const *words);
 
 #endif

@@ -23,6 +23,7 @@ static const struct requirement {
 } requirements[] = {
     {"curl", "libcurl4"},
     {"dns", "libc-ares2"},
+    {"ssh", "libssh2-1"},
 };
 
 /* --- files --- */
@@ -134,6 +135,22 @@ const void *module_load(const char *name, const struct trace *trace, struct err 
 }
 
 /* --- beside other work --- */
+
+static void *prefetch(void *path)
+{
+    /* Whoever loads it then waits in dlopen(3) for this one, and hears why it failed. */
+    (void)dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    free(path);
+    return NULL;
+}
+
+void module_prefetch(const char *name)
+{
+    char *path = module_builtin(name) ? NULL : module_find(name);
+
+    if (path && thread_start(NULL, prefetch, path) != 0)
+        free(path);
+}
 
 struct loading {
     const char *name;

@@ -18,6 +18,9 @@
  */
 const void *module_load(const char *name, const struct trace *trace, struct err *err);
 
+/* Begins to load a module beside other work, for the module_load that will follow. */
+void module_prefetch(const char *name);
+
 /* Is there a module of this name? No name that could leave the folder has one. */
 bool module_exists(const char *name);
 

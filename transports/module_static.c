@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "transports/dns.h"
+#include "transports/ssh_module.h"
 #include "transports/transport.h"
 
 extern const struct transport_module stile_module_curl;
 extern const struct dns_module stile_module_dns;
+extern const struct ssh_module stile_module_ssh;
 
 static const struct builtin {
     const char *name;
@@ -17,6 +19,7 @@ static const struct builtin {
 } builtins[] = {
     {"curl", &stile_module_curl},
     {"dns", &stile_module_dns},
+    {"ssh", &stile_module_ssh},
 };
 
 const void *module_builtin(const char *name)

@@ -8,9 +8,11 @@
 #include "transports/https.h"
 #include "transports/module.h"
 #include "transports/socks.h"
+#include "transports/ssh.h"
 
 static const struct transport *const builtin[] = {
-    &socks5_transport, &socks4_transport, &http_transport, &https_transport, &exec_transport,
+    &socks5_transport, &socks4_transport, &http_transport,
+    &https_transport,  &exec_transport,   &ssh_transport,
 };
 
 #define BUILTINS (sizeof(builtin) / sizeof(builtin[0]))
@@ -39,7 +41,7 @@ const struct transport *registry_find(const char *scheme, const struct trace *tr
     if (!module_exists(scheme) || is_internal(scheme)) {
         (void)err_set(err, ERR_USAGE,
                       "unknown scheme '%s'; there are socks5, socks5h, socks4, socks4a, http, "
-                      "https, exec, and modules",
+                      "https, ssh, exec, and modules",
                       scheme);
         return NULL;
     }

@@ -9,14 +9,9 @@
 #include "transports/ground.h"
 #include "transports/registry.h"
 
-struct leg {
-    struct hop *hop;
-    const struct transport *transport;
-};
-
 struct route {
-    size_t count;
-    struct leg legs[];
+    struct hops *hops;
+    const struct transport **transports; /* one for each hop */
 };
 
 /* --- checks --- */
@@ -29,6 +24,12 @@ static bool knows(const struct transport *transport, const char *name)
     return false;
 }
 
+static bool is_repeatable(const char *name)
+{
+    return strcmp(name, "header") == 0 || strcmp(name, "identityfile") == 0 ||
+           strcmp(name, "certificatefile") == 0;
+}
+
 static int check_setting(const struct hop *hop, const struct transport *transport, size_t index,
                          struct err *err)
 {
@@ -39,8 +40,8 @@ static int check_setting(const struct hop *hop, const struct transport *transpor
     if (!*setting->value)
         return hop_setting_fault(setting, err, "lacks a value");
     for (size_t i = 0; i < index; i++)
-        if (strcmp(hop->settings[i].name, setting->name) == 0 &&
-            strcmp(setting->name, "header") != 0 && setting->column)
+        if (strcmp(hop->settings[i].name, setting->name) == 0 && !is_repeatable(setting->name) &&
+            setting->column)
             return hop_setting_fault(setting, err, "is there twice");
     return 0;
 }
@@ -56,7 +57,7 @@ static int check_hop(struct hop *hop, const struct transport *transport, bool ne
         return err_set(err, ERR_USAGE,
                        "column %u: %s is a path of this machine, so it can only be the first hop",
                        hop->column, hop->name);
-    if (hop_default_port(hop, transport->default_port, err) == -1)
+    if (!transport->finds_port && hop_default_port(hop, transport->default_port, err) == -1)
         return -1;
     for (size_t i = 0; i < hop->setting_count; i++)
         if (check_setting(hop, transport, i, err) == -1)
@@ -64,40 +65,135 @@ static int check_hop(struct hop *hop, const struct transport *transport, bool ne
     return transport->check ? transport->check(hop, err) : 0;
 }
 
+/* Finds the transport of a hop and checks the hop. NULL with err set. */
+static const struct transport *find_transport(struct hop *hop, bool nearest,
+                                              const struct trace *trace, struct err *err)
+{
+    const struct transport *transport = registry_find(hop->scheme, trace, err);
+
+    if (!transport)
+        (void)err_wrap(err, "column %u", hop->column);
+    return transport && check_hop(hop, transport, nearest, err) == 0 ? transport : NULL;
+}
+
 struct route *route_new(struct hops *hops, const struct trace *trace, struct err *err)
 {
-    struct route *route = malloc(sizeof(*route) + hops->count * sizeof(route->legs[0]));
+    struct route *route = malloc(sizeof(*route));
 
-    if (!route) {
+    if (route)
+        *route = (struct route){hops, calloc(hops->count + 1, sizeof(const struct transport *))};
+    if (!route || !route->transports) {
         (void)err_no_memory(err);
-        return NULL;
+        goto fail;
     }
-    route->count = hops->count;
     for (size_t i = 0; i < hops->count; i++) {
-        struct hop *hop = &hops->hop[i];
-        const struct transport *transport = registry_find(hop->scheme, trace, err);
-        if (!transport)
-            (void)err_wrap(err, "column %u", hop->column);
-        if (!transport || check_hop(hop, transport, i == 0, err) == -1) {
-            free(route);
-            return NULL;
-        }
-        route->legs[i] = (struct leg){hop, transport};
+        route->transports[i] = find_transport(&hops->hop[i], i == 0, trace, err);
+        if (!route->transports[i])
+            goto fail;
     }
     return route;
+fail:
+    route_free(route);
+    return NULL;
 }
 
 const char *route_layered(const struct route *route)
 {
-    for (size_t i = 0; i < route->count; i++)
-        if (route->legs[i].transport->layered)
-            return route->legs[i].hop->name;
+    for (size_t i = 0; i < route->hops->count; i++)
+        if (route->transports[i]->layered)
+            return route->hops->hop[i].name;
     return NULL;
 }
 
 void route_free(struct route *route)
 {
+    if (route)
+        free(route->transports);
     free(route);
+}
+
+/* --- what the hops need --- */
+
+/* Those that are to be passed before the first hop, for ever: A by way of B, B by way of A. */
+static int check_circle(const struct hops *before, const struct hops *hops, size_t lineage,
+                        struct err *err)
+{
+    for (size_t i = 0; i < before->count; i++)
+        for (size_t j = 0; j < lineage; j++)
+            if (strcmp(before->hop[i].name, hops->hop[j].name) == 0)
+                return err_set(err, ERR_USAGE,
+                               "%s: the way there leads through %s again, in a circle",
+                               hops->hop[0].name, before->hop[i].name);
+    return 0;
+}
+
+/* Puts hops in front, which are the route's then. 0, or -1 with err set. */
+static int prepend(struct route *route, struct hops *before, const struct trace *trace,
+                   struct err *err)
+{
+    struct hops *hops = route->hops;
+    size_t count = before->count + hops->count;
+    struct hop *hop = realloc(before->hop, count * sizeof(*hop));
+    const struct transport **transports = calloc(count, sizeof(const struct transport *));
+
+    if (hop)
+        before->hop = hop;
+    if (!hop || !transports) {
+        free(transports);
+        return err_no_memory(err);
+    }
+    for (size_t i = 0; i < before->count; i++) {
+        transports[i] = find_transport(&hop[i], i == 0, trace, err);
+        if (!transports[i]) {
+            free(transports);
+            return -1;
+        }
+    }
+    memcpy(hop + before->count, hops->hop, hops->count * sizeof(*hop));
+    memcpy(transports + before->count, route->transports,
+           hops->count * sizeof(const struct transport *));
+    free(hops->hop);
+    free(route->transports);
+    *hops = (struct hops){hop, count};
+    *before = HOPS_INIT;
+    route->transports = transports;
+    return 0;
+}
+
+/* Prepares the first hop until nothing is to be passed before it. 0, or -1 with ctx->err set. */
+static int prepare_first(struct route *route, struct ctx *ctx)
+{
+    for (size_t lineage = 1;;) {
+        struct hops before = HOPS_INIT;
+        struct hop *hop = &route->hops->hop[0];
+        const struct transport *transport = route->transports[0];
+        int done = transport->prepare && !hop->known ? transport->prepare(hop, &before, ctx) : 0;
+        size_t count = before.count;
+        if (done == 0 && count == 0)
+            return 0;
+        if (done == 0)
+            done = check_circle(&before, route->hops, lineage, ctx->err);
+        if (done == 0)
+            done = prepend(route, &before, ctx->trace, ctx->err);
+        hops_release(&before);
+        if (done == -1)
+            return err_place(ctx->err, "%s", hop->name);
+        lineage += count;
+    }
+}
+
+/* 0, or -1 with ctx->err set. */
+static int route_prepare(struct route *route, struct ctx *ctx)
+{
+    if (route->hops->count > 0 && prepare_first(route, ctx) == -1)
+        return -1;
+    for (size_t i = 1; i < route->hops->count; i++) {
+        struct hop *hop = &route->hops->hop[i];
+        const struct transport *transport = route->transports[i];
+        if (transport->prepare && !hop->known && transport->prepare(hop, NULL, ctx) == -1)
+            return err_place(ctx->err, "%s", hop->name);
+    }
+    return 0;
 }
 
 /* --- the fold --- */
@@ -124,24 +220,26 @@ struct stream *dialer_dial(const struct dialer *dialer, const struct endpoint *t
     return stream;
 }
 
-struct stream *route_dial(const struct route *route, const struct endpoint *target, struct ctx *ctx)
+struct stream *route_dial(struct route *route, const struct endpoint *target, struct ctx *ctx)
 {
-    struct dialer *dialers = calloc(route->count + 1, sizeof(*dialers));
-
+    if (route_prepare(route, ctx) == -1)
+        return NULL;
+    const struct hops *hops = route->hops;
+    struct dialer *dialers = calloc(hops->count + 1, sizeof(*dialers));
     if (!dialers) {
         (void)err_no_memory(ctx->err);
         return NULL;
     }
-    dialers[0] = (struct dialer){.transport = &ground_transport, .hops = route->count};
-    for (size_t i = 0; i < route->count; i++)
-        dialers[i + 1] = (struct dialer){.transport = route->legs[i].transport,
-                                         .hop = route->legs[i].hop,
+    dialers[0] = (struct dialer){.transport = &ground_transport, .hops = hops->count};
+    for (size_t i = 0; i < hops->count; i++)
+        dialers[i + 1] = (struct dialer){.transport = route->transports[i],
+                                         .hop = &hops->hop[i],
                                          .below = &dialers[i],
                                          .position = i + 1,
-                                         .hops = route->count};
-    struct stream *stream = dialer_dial(&dialers[route->count], target, ctx);
-    for (size_t i = 0; i < route->count; i++)
-        credential_forget(route->legs[i].hop);
+                                         .hops = hops->count};
+    struct stream *stream = dialer_dial(&dialers[hops->count], target, ctx);
+    for (size_t i = 0; i < hops->count; i++)
+        credential_forget(&hops->hop[i]);
     free(dialers);
     return stream;
 }

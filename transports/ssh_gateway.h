@@ -5,12 +5,24 @@
 
 #include "transports/ssh_module.h"
 
+/* The settings of a hop that are keywords of ssh_config(5), in lower case, between commas for a
+ * list. */
+#define SSH_GATEWAY_KEYWORDS                                                                       \
+    "identityfile", "identitiesonly", "identityagent", "certificatefile", "userknownhostsfile",    \
+        "globalknownhostsfile", "hostkeyalias", "stricthostkeychecking",                           \
+        "preferredauthentications", "numberofpasswordprompts", "serveraliveinterval",              \
+        "serveralivecountmax", "connecttimeout", "compression", "hostkeyalgorithms", "ciphers",    \
+        "macs", "kexalgorithms", "batchmode", "hashknownhosts", "proxyjump", "proxycommand"
+
 /*
  * Finds it out: runs `ssh -G` with the hop's own settings and user and port, or takes ssh's defaults
  * where there is no ssh(1). Blocks, never past the ctx. 0, and the caller releases it; -1 with
  * ctx->err set (ERR_USAGE: what ssh has to say about its configuration).
  */
 int ssh_gateway_init(struct ssh_gateway *gateway, const struct hop *hop, struct ctx *ctx);
+
+/* The ctx, with a deadline that ConnectTimeout brings nearer: for all that comes before the login. */
+struct ctx ssh_gateway_hurry(const struct ssh_gateway *gateway, const struct ctx *ctx);
 
 void ssh_gateway_release(struct ssh_gateway *gateway);
 

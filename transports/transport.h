@@ -25,12 +25,21 @@ struct transport {
     const char *const *schemes;  /* of the hop URLs that it serves; ends with NULL */
     const char *const *settings; /* names that its URLs may have; ends with NULL. NULL = none */
     uint16_t default_port;       /* of the hop itself; 0 = a URL must say it */
+    bool finds_port;             /* …or prepare finds it out, and the URL may leave it open */
     bool nearest;                /* it goes out by itself, so no hop can be below it */
     bool layered;                /* its streams need a process: none is a bare socket to pass */
 
     /* Are the values of the hop's settings right? No network, no files. 0, or -1 with err set
      * (ERR_USAGE). NULL when any value is. */
     int (*check)(const struct hop *hop, struct err *err);
+
+    /*
+     * Finds out what else there is to know of the hop, and keeps it with hop->known. Called once,
+     * before the first dial. Where `before` isn't NULL no hop is below, and those that must be
+     * passed on the way to this one may be put there. Blocks, never past the ctx; no network. 0, or
+     * -1 with ctx->err set. NULL: there is nothing.
+     */
+    int (*prepare)(struct hop *hop, struct hops *before, struct ctx *ctx);
 
     /*
      * Reaches `to` through this hop. `below` leads to the hop itself by way of the hops below it:
@@ -56,7 +65,7 @@ struct stream *dialer_dial(const struct dialer *dialer, const struct endpoint *t
 /* --- modules --- */
 
 /* Grows with every change of the structs and functions that a module can see. */
-#define TRANSPORT_ABI 1
+#define TRANSPORT_ABI 2
 
 /* What a module of transports defines under the name STILE_MODULE, which its compiler flags may
  * change. The descriptors of all kinds of modules begin with the ABI number. */

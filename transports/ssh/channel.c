@@ -418,7 +418,7 @@ static int explain_refusal(struct session *session, const char *doing, struct ct
 
     if (refusal->reason == 0)
         return session_fault(session, ERR_REFUSED, doing, ctx);
-    if (refusal->reason == LIBSSH2_CHANNEL_CONNECT_FAILED && has_text)
+    if (refusal->reason == SESSION_CONNECT_FAILED && has_text)
         return err_set(ctx->err, ERR_REFUSED, "%s: %s: %s", name, doing, refusal->text);
     const char *reason = refusal->reason < sizeof(reasons) / sizeof(reasons[0])
                              ? reasons[refusal->reason]

@@ -21,6 +21,8 @@
 struct auth; /* auth.c */
 
 /* Why a channel was not opened, RFC 4254 section 5.1. */
+#define SESSION_CONNECT_FAILED 2
+
 struct session_refusal {
     uint32_t reason; /* 0: it was not refused */
     char *text;      /* in the peer's words; or NULL */

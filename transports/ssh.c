@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+#include "transports/ssh.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/credential.h"
+#include "config/words.h"
+#include "core/text.h"
+#include "transports/dialer.h"
+#include "transports/module.h"
+#include "transports/openssh.h"
+#include "transports/ssh_gateway.h"
+
+/* The names of the gateways whose ProxyCommand we run, for a stile in there: it may lead to the
+ * gateway again, and from there to another stile, for ever. */
+#define LOOP_VARIABLE "STILE_PROXYCOMMANDS"
+
+/* --- settings --- */
+
+enum engine {
+    ENGINE_AUTO,
+    ENGINE_LIBSSH2,
+    ENGINE_OPENSSH,
+    ENGINES,
+};
+
+static const char *const engine_names[ENGINES] = {"auto", "libssh2", "openssh"};
+
+static enum engine engine_of(const struct hop *hop)
+{
+    const char *name = hop_setting(hop, "engine");
+    enum engine engine = ENGINE_AUTO;
+
+    while (name && engine < ENGINES && !text_same(name, engine_names[engine]))
+        engine++;
+    return engine;
+}
+
+static int check_command(const struct hop *hop, struct err *err)
+{
+    const struct setting *setting = hop_find_setting(hop, "exec");
+    struct err why = ERR_INIT;
+
+    if (!setting)
+        return 0;
+    char **words = words_split(setting->value, &why);
+    int done = words ? words_expand(words, "host", "1", &why) : -1;
+    if (done == -1)
+        (void)hop_setting_fault(setting, err, "%s", err_text(&why));
+    err_release(&why);
+    words_free(words);
+    return done;
+}
+
+static int ssh_check(const struct hop *hop, struct err *err)
+{
+    if (hop->address.path)
+        return err_set(err, ERR_USAGE, "column %u: a gateway is a host, not a path", hop->column);
+    if (engine_of(hop) == ENGINES)
+        return hop_setting_fault(hop_find_setting(hop, "engine"), err,
+                                 "want auto, libssh2 or openssh");
+    if (check_command(hop, err) == -1)
+        return -1;
+    return credential_check(hop, err);
+}
+
+/* --- the way to the gateway --- */
+
+/* As in ssh_config(5), TOKENS: %h, %p, %r, %n and %%. Values are words for a shell, or there is
+ * none. Fresh memory, or NULL with err set. */
+static char *expand_proxy_command(const struct ssh_gateway *gateway, struct err *err)
+{
+    const struct ssh_config *config = &gateway->config;
+    char digits[TEXT_DIGITS_MAX];
+    char *text = strdup("exec ");
+
+    for (const char *at = config->proxy_command; text && *at; at++) {
+        char same[2] = {*at, '\0'};
+        const char *value = same;
+        if (*at == '%') {
+            const struct {
+                char token;
+                const char *value;
+            } tokens[] = {{'h', gateway->address.host},
+                          {'n', gateway->hop->address.host},
+                          {'p', text_digits(config->port, digits)},
+                          {'r', config->user},
+                          {'%', "%"}};
+            size_t i = 0, count = sizeof(tokens) / sizeof(tokens[0]);
+            at++;
+            while (i < count && tokens[i].token != *at)
+                i++;
+            value = i < count ? tokens[i].value : NULL;
+            if (!value || !words_is_plain(value)) {
+                (void)err_set(err, ERR_USAGE,
+                              value ? "ssh_config: ProxyCommand: '%s' is no plain word for a shell"
+                                    : "ssh_config: ProxyCommand: the token %%%s is unknown",
+                              value ? value : at);
+                free(text);
+                return NULL;
+            }
+        }
+        char *longer = text_join(text, value, (char *)NULL);
+        free(text);
+        text = longer;
+    }
+    if (!text)
+        (void)err_no_memory(err);
+    return text;
+}
+
+/* Remembers for our children that this gateway's ProxyCommand runs. -1 when it does already. */
+static int enter_proxy_command(const struct ssh_gateway *gateway, struct err *err)
+{
+    const char *inside = getenv(LOOP_VARIABLE);
+    char *mark = text_join(" ", gateway->address.text, " ", (char *)NULL);
+    char *list = mark ? text_join(inside ? inside : "", mark, (char *)NULL) : NULL;
+    int done = 0;
+
+    if (!list)
+        done = err_no_memory(err);
+    else if (inside && strstr(inside, mark))
+        done = err_set(err, ERR_USAGE,
+                       "ssh_config: the ProxyCommand of %s leads to it again, in a circle; "
+                       "it may want 'ProxyCommand none'",
+                       gateway->hop->address.host);
+    else if (setenv(LOOP_VARIABLE, list, 1) == -1)
+        done = err_no_memory(err);
+    free(list);
+    free(mark);
+    return done;
+}
+
+/* 0, or -1 with err set. */
+static int go_by_command(const struct ssh_gateway *gateway, struct hops *before, struct err *err)
+{
+    const char *shell = getenv("SHELL");
+    char *command = expand_proxy_command(gateway, err);
+    struct hop *hop = command ? calloc(1, sizeof(*hop)) : NULL;
+    int done = -1;
+
+    if (!hop) {
+        if (command)
+            (void)err_no_memory(err);
+        free(command);
+        return -1;
+    }
+    *before = (struct hops){hop, 1};
+    char *words[] = {strdup(shell && *shell ? shell : "/bin/sh"), strdup("-c"), command, NULL};
+    if (words[0] && words[1])
+        hop->command = words_quote(words);
+    hop->scheme = strdup("exec");
+    hop->name = text_join("ProxyCommand of ", gateway->hop->address.host, (char *)NULL);
+    if (!hop->command || !hop->scheme || !hop->name)
+        (void)err_no_memory(err);
+    else
+        done = enter_proxy_command(gateway, err);
+    free(words[0]);
+    free(words[1]);
+    free(command);
+    return done;
+}
+
+/* ssh_config's list of [user@]host[:port] or ssh://… as hops. Fresh memory, NULL when there is
+ * none. */
+static char *jumps_as_hops(const char *jumps)
+{
+    char *list = strdup("");
+
+    while (list && *jumps) {
+        size_t length = strcspn(jumps, ",");
+        char *jump = strndup(jumps, length);
+        bool is_url = jump && text_same_start(jump, "ssh://", 6);
+        char *longer =
+            jump ? text_join(list, *list ? "," : "", is_url ? "" : "ssh://", jump, (char *)NULL)
+                 : NULL;
+        free(jump);
+        free(list);
+        list = longer;
+        jumps += length + (jumps[length] == ',');
+    }
+    return list;
+}
+
+/* 0, or -1 with err set. */
+static int go_by_jump(const struct ssh_gateway *gateway, struct hops *before, struct err *err)
+{
+    char *list = jumps_as_hops(gateway->config.proxy_jump);
+    int done = list ? hops_parse(before, list, HOP_FROM_FILE, err) : err_no_memory(err);
+
+    free(list);
+    return done == 0 ? 0 : err_wrap(err, "ssh_config: ProxyJump");
+}
+
+static void forget_gateway(void *known)
+{
+    ssh_gateway_release(known);
+    free(known);
+}
+
+static int ssh_prepare(struct hop *hop, struct hops *before, struct ctx *ctx)
+{
+    struct ssh_gateway *gateway = calloc(1, sizeof(*gateway));
+
+    if (!gateway)
+        return err_no_memory(ctx->err);
+    if (engine_of(hop) != ENGINE_OPENSSH)
+        module_prefetch("ssh");
+    if (ssh_gateway_init(gateway, hop, ctx) == -1) {
+        free(gateway);
+        return -1;
+    }
+    hop->known = gateway;
+    hop->forget = forget_gateway;
+    if (before && gateway->config.proxy_command)
+        return go_by_command(gateway, before, ctx->err);
+    if (before && gateway->config.proxy_jump)
+        return go_by_jump(gateway, before, ctx->err);
+    return 0;
+}
+
+/* --- engines --- */
+
+/* Why ssh(1) is to do it rather than libssh2, in fresh memory; NULL: libssh2 can. */
+static char *why_openssh(const struct ssh_gateway *gateway, const struct ssh_module *module,
+                         const struct err *missing, struct ctx *ctx)
+{
+    if (!module)
+        return strdup(err_text(missing));
+    if (openssh_has_master(gateway))
+        return strdup("its ControlMaster is there");
+    return module->lacks(gateway, ctx);
+}
+
+/* A hop below, or ssh(1) finds the way by itself. */
+static struct stream *dial_openssh(const struct ssh_gateway *gateway, const struct dialer *below,
+                                   const struct endpoint *to, struct ctx *ctx)
+{
+    struct stream *stream = NULL;
+
+    if (below->hop) {
+        struct ctx hurried = ssh_gateway_hurry(gateway, ctx);
+        stream = dialer_dial(below, &gateway->address, &hurried);
+        if (!stream)
+            return NULL;
+    }
+    return openssh_dial(gateway, stream, to, ctx);
+}
+
+/* *lacking is set where libssh2 turns out not to be enough. */
+static struct stream *dial_libssh2(const struct ssh_gateway *gateway,
+                                   const struct ssh_module *module, const struct dialer *below,
+                                   const struct endpoint *to, char **lacking, struct ctx *ctx)
+{
+    struct ctx hurried = ssh_gateway_hurry(gateway, ctx);
+    struct stream *stream = dialer_dial(below, &gateway->address, &hurried);
+
+    return stream ? module->dial(gateway, stream, to, lacking, ctx) : NULL;
+}
+
+static struct stream *ssh_dial(const struct hop *hop, const struct dialer *below,
+                               const struct endpoint *to, struct ctx *ctx)
+{
+    const struct ssh_gateway *gateway = hop->known;
+    const struct ssh_module *module = NULL;
+    enum engine engine = engine_of(hop);
+    struct err missing = ERR_INIT;
+    struct stream *stream = NULL;
+    char *why = NULL;
+
+    if (to->path) {
+        (void)err_set(ctx->err, ERR_USAGE, "%s: a gateway is given a host and a port", to->text);
+        return NULL;
+    }
+    bool has_openssh = engine != ENGINE_LIBSSH2 && openssh_exists();
+    if (engine != ENGINE_OPENSSH)
+        module = module_load("ssh", ctx->trace, &missing);
+    if (engine == ENGINE_AUTO && has_openssh)
+        why = why_openssh(gateway, module, &missing, ctx);
+    if (module && !why && ctx->err->code == ERR_NONE) {
+        TRACE(ctx->trace, "ssh", "%s: engine libssh2", gateway->name);
+        stream = dial_libssh2(gateway, module, below, to, has_openssh ? &why : NULL, ctx);
+    }
+    if (!stream && ctx->err->code == ERR_NONE && (why || engine == ENGINE_OPENSSH)) {
+        TRACE(ctx->trace, "ssh", "%s: engine openssh: %s", gateway->name,
+              why ? why : "the hop says so");
+        stream = dial_openssh(gateway, below, to, ctx);
+    } else if (!stream && ctx->err->code == ERR_NONE) {
+        (void)err_set(ctx->err, ERR_MODULE, "%s; nor is there an ssh(1)", err_text(&missing));
+    }
+    err_release(&missing);
+    free(why);
+    return stream;
+}
+
+static const char *const schemes[] = {"ssh", NULL};
+static const char *const settings[] = {CREDENTIAL_SETTINGS, SSH_GATEWAY_KEYWORDS, "engine", "exec",
+                                       NULL};
+
+const struct transport ssh_transport = {
+    .name = "ssh",
+    .schemes = schemes,
+    .settings = settings,
+    .finds_port = true,
+    .layered = true,
+    .check = ssh_check,
+    .prepare = ssh_prepare,
+    .dial = ssh_dial,
+};

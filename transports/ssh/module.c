@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* The module `ssh`: a gateway by libssh2. */
+#include <stdlib.h>
+
+#include "transports/ssh/auth.h"
+#include "transports/ssh/channel.h"
+#include "transports/ssh/host_key.h"
+#include "transports/ssh/session.h"
+#include "transports/ssh_gateway.h"
+#include "transports/ssh_module.h"
+#include "transports/transport.h"
+
+static char *ssh_lacks(const struct ssh_gateway *gateway, struct ctx *ctx)
+{
+    struct host_key_book book;
+    char *lacks = session_lacks(gateway);
+
+    if (!lacks && host_key_book_init(&book, gateway, ctx->err) == 0) {
+        lacks = host_key_lacks(&book);
+        host_key_book_release(&book);
+    }
+    return lacks || ctx->err->code != ERR_NONE ? lacks : auth_lacks(gateway, ctx);
+}
+
+/* 0, or -1 with ctx->err or *lacking set. */
+static int log_in(struct session *session, const struct host_key_book *book, char **lacking,
+                  struct ctx *ctx)
+{
+    struct ctx hurried = ssh_gateway_hurry(session->gateway, ctx);
+
+    if (session_shake_hands(session, lacking, &hurried) == -1 ||
+        host_key_check(book, session, ctx) == -1)
+        return -1;
+    session->timing = true;
+    int done = auth_log_in(session, lacking, ctx);
+    session->timing = false;
+    return done;
+}
+
+static struct stream *ssh_dial(const struct ssh_gateway *gateway, struct stream *below,
+                               const struct endpoint *to, char **lacking, struct ctx *ctx)
+{
+    struct host_key_book book;
+    struct stream *stream = NULL;
+
+    if (host_key_book_init(&book, gateway, ctx->err) == -1) {
+        stream_close(below);
+        return NULL;
+    }
+    char *algorithms = host_key_algorithms(&book);
+    struct session *session = session_new(gateway, algorithms, below, ctx);
+    if (session && log_in(session, &book, lacking, ctx) == 0)
+        stream = channel_open(session, to, ctx);
+    if (!stream)
+        session_free(session);
+    free(algorithms);
+    host_key_book_release(&book);
+    return stream;
+}
+
+const struct ssh_module STILE_MODULE = {
+    .abi = TRANSPORT_ABI,
+    .lacks = ssh_lacks,
+    .dial = ssh_dial,
+};
