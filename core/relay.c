@@ -16,14 +16,36 @@
 struct relay {
     struct flow up;
     struct flow down;
+
+    /* Once the local side has gone: how long the remote may take nothing of what is left, until
+     * when it may now, and how much it had taken when that was said. */
+    int64_t patience_ns;
+    int64_t until_ns;
+    uint64_t taken;
 };
 
+/* Whether the local side has gone, and the remote still takes what was said before. */
+static bool relay_lingers(struct relay *relay)
+{
+    const struct flow *up = &relay->up;
+    uint64_t taken = up->bytes - (up->end - up->start);
+
+    if (relay->patience_ns == 0 || !relay->down.sink_gone || up->state == FLOW_DONE)
+        return false;
+    int64_t now_ns = clock_ns();
+    if (relay->until_ns == CLOCK_NEVER || taken != relay->taken) {
+        relay->until_ns = now_ns + relay->patience_ns;
+        relay->taken = taken;
+    }
+    return now_ns < relay->until_ns;
+}
+
 /* Whether there is nothing left to do. */
-static bool relay_over(const struct relay *relay)
+static bool relay_over(struct relay *relay)
 {
     const struct flow *up = &relay->up, *down = &relay->down;
 
-    if (down->state != FLOW_DONE)
+    if (down->state != FLOW_DONE || relay_lingers(relay))
         return false;
     /* An output that failed or has gone leaves nothing to do, nor does a remote that broke. */
     return up->state == FLOW_DONE || down->sink_gone || down->error[FLOW_SINK] ||
@@ -42,9 +64,11 @@ static int relay_sleep(struct relay *relay)
     flow_poll(&relay->up, pfds);
     flow_poll(&relay->down, pfds + FLOW_SIDES);
     bool runnable = flow_runnable(&relay->up) || flow_runnable(&relay->down);
-    int64_t tick_ns = local_ns < remote_ns ? local_ns : remote_ns;
+    int64_t wake_ns = local_ns < remote_ns ? local_ns : remote_ns;
+    if (relay->until_ns < wake_ns)
+        wake_ns = relay->until_ns;
     do
-        ready = poll(pfds, 2 * FLOW_SIDES, runnable ? 0 : clock_poll_ms(tick_ns));
+        ready = poll(pfds, 2 * FLOW_SIDES, runnable ? 0 : clock_poll_ms(wake_ns));
     while (ready == -1 && errno == EINTR);
     if (ready == -1)
         return -1;
@@ -101,7 +125,14 @@ static enum relay_end relay_verdict(const struct relay *relay, struct err *err)
 enum relay_end relay_run(struct stream *local, struct stream *remote, struct relay_stats *stats,
                          const struct trace *trace, struct err *err)
 {
-    struct relay relay;
+    return relay_run_patiently(local, remote, 0, stats, trace, err);
+}
+
+enum relay_end relay_run_patiently(struct stream *local, struct stream *remote, int64_t patience_ns,
+                                   struct relay_stats *stats, const struct trace *trace,
+                                   struct err *err)
+{
+    struct relay relay = {.patience_ns = patience_ns, .until_ns = CLOCK_NEVER};
     uint64_t wakeups = 0;
     enum relay_end end;
 

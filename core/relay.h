@@ -46,4 +46,13 @@ struct relay_stats {
 enum relay_end relay_run(struct stream *local, struct stream *remote, struct relay_stats *stats,
                          const struct trace *trace, struct err *err);
 
+/*
+ * As relay_run, for a local side that is one socket: after it was closed, what had been said before
+ * still goes to the remote, and then the end, as long as the remote takes some of it every
+ * `patience_ns`. A kernel does no less for a socket of its own.
+ */
+enum relay_end relay_run_patiently(struct stream *local, struct stream *remote, int64_t patience_ns,
+                                   struct relay_stats *stats, const struct trace *trace,
+                                   struct err *err);
+
 #endif

@@ -54,8 +54,8 @@ struct rig *rig_open_layered(const struct ends_kind *local, struct stream *remot
 static void *run_relay(void *arg)
 {
     struct rig *rig = arg;
-    rig->end = relay_run(rig->peer[LOCAL].stream, rig->peer[REMOTE].stream, &rig->stats,
-                         &rig->trace, &rig->err);
+    rig->end = relay_run_patiently(rig->peer[LOCAL].stream, rig->peer[REMOTE].stream,
+                                   rig->patience_ns, &rig->stats, &rig->trace, &rig->err);
     atomic_store(&rig->over, true);
     return NULL;
 }

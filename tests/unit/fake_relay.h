@@ -46,6 +46,7 @@ struct peer {
 
 struct rig {
     struct peer peer[SIDES];
+    int64_t patience_ns; /* 0 = none; set before rig_start */
     struct relay_stats stats;
     struct err err;
     struct trace trace;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "tests/unit/fake_fd.h"
 #include "tests/unit/fake_relay.h"
 #include "tests/unit/fake_stream.h"
@@ -36,6 +37,7 @@ static const struct pair {
     {"pipes and unix socket", {ENDS_PIPES, ENDS_UNIX}},
     {"pipes and the pipes of a child", {ENDS_PIPES, ENDS_PIPES}},
     {"TCP and TCP", {ENDS_TCP, ENDS_TCP}},
+    {"unix socket and the pipes of a child", {ENDS_UNIX, ENDS_PIPES}}, /* ProxyUseFdpass */
 };
 
 #define PAIRS (sizeof(pairs) / sizeof(pairs[0]))
@@ -381,6 +383,64 @@ static void remote_stops_taking(void **state)
     rig_close(rig);
 }
 
+/* --- a local side that is closed as a whole --- */
+
+/* A relay that is stuck in both directions, and whose local side then goes: it has said all that fits
+ * in on the way, and has read nothing. */
+static struct rig *local_closes(const struct pair *pair, size_t down, int64_t patience_ns)
+{
+    struct rig *rig = open_pair(pair, DATA_BYTES, down);
+    struct peer *local = &rig->peer[LOCAL];
+
+    rig->patience_ns = patience_ns;
+    for (int side = 0; side < SIDES; side++)
+        rig->peer[side].deaf = rig->peer[side].keep_open = true;
+    rig_start(rig);
+    rig_pump_until_stuck(&rig, 1);
+    assert_true(local->sent < local->size);
+    local->size = local->sent;
+    local->ended = true;
+    ends_drop_sink(&local->ends);
+    return rig;
+}
+
+static void last_words_arrive(void **state)
+{
+    struct rig *rig = local_closes(*state, 0, UNIT_WAIT_MS * CLOCK_MS);
+
+    rig->peer[REMOTE].deaf = false;
+    rig->peer[REMOTE].chunk = 50000;
+    rig_pump(rig);
+    assert_int_equal(rig_end(rig), RELAY_LOCAL_GONE);
+    rig_check_all(rig, REMOTE);
+    few_wakeups(rig);
+    rig_close(rig);
+}
+
+/* Words that it did not hear make its end a reset, which takes none of its own words back. */
+static void last_words_of_a_deaf_one_arrive(void **state)
+{
+    struct rig *rig = local_closes(*state, 1000, UNIT_WAIT_MS * CLOCK_MS);
+
+    rig->peer[REMOTE].deaf = false;
+    rig_pump(rig);
+    assert_int_equal(rig_end(rig), RELAY_LOCAL_GONE);
+    rig_check_prefix(rig, REMOTE, rig->peer[LOCAL].sent);
+    rig_close(rig);
+}
+
+static void patience_with_the_remote_ends(void **state)
+{
+    static const int64_t patience_ns = 150 * CLOCK_MS;
+    int64_t begin_ns = clock_ns();
+    struct rig *rig = local_closes(*state, 0, patience_ns);
+
+    assert_int_equal(rig_end(rig), RELAY_LOCAL_GONE);
+    assert_true(clock_ns() - begin_ns >= patience_ns);
+    few_wakeups(rig);
+    rig_close(rig);
+}
+
 /* --- other sorts of streams --- */
 
 /* A stream with a layer in between cannot be spliced and tells in its own way what to poll for. */
@@ -509,6 +569,15 @@ int main(void)
     add_pairs(&unit, reset_behind_the_last_bytes, "reset_behind_the_last_bytes", ENDS_TCP,
               ENDS_TCP);
     add_pairs(&unit, remote_stops_taking, "remote_stops_taking", ENDS_UNIX, ENDS_PIPES);
+    for (size_t i = 0; i < PAIRS; i++) {
+        if (pairs[i].kind[LOCAL] != ENDS_UNIX)
+            continue;
+        unit_add(&unit, last_words_arrive, "last_words_arrive", pairs[i].name, &pairs[i]);
+        unit_add(&unit, last_words_of_a_deaf_one_arrive, "last_words_of_a_deaf_one_arrive",
+                 pairs[i].name, &pairs[i]);
+        unit_add(&unit, patience_with_the_remote_ends, "patience_with_the_remote_ends",
+                 pairs[i].name, &pairs[i]);
+    }
     UNIT_TEST(&unit, layered_remote_sleeps);
     UNIT_TEST(&unit, files_as_stdin_and_stdout);
     UNIT_TEST(&unit, trace_tells_the_figures);
