@@ -37,6 +37,7 @@ KEYS = {
     "locked_ecdsa": ("ecdsa", PASSPHRASE),
     "certified": ("ed25519", ""),  # no gateway knows it but by its certificate
     "stranger": ("ed25519", ""),
+    "locked_stranger": ("ed25519", PASSPHRASE),
     "host_ed25519": ("ed25519", ""),
     "host_ecdsa": ("ecdsa", ""),
     "host_rsa": ("rsa", ""),
@@ -80,7 +81,7 @@ class Keyring:
 # --- servers ---------------------------------------------------------------------------------------------
 
 PAM = """\
-auth required pam_unix.so
+auth required pam_unix.so nodelay
 auth required pam_echo.so a code comes to your telephone
 auth required pam_userdb.so db={codes} crypt=none
 account required pam_permit.so
@@ -136,7 +137,7 @@ SERVERS = {
     "password": (["host_ed25519"], PASSWORDS),
     "asks": (["host_ed25519"], ["PubkeyAuthentication no", *QUESTIONS]),
     "both": (["host_ed25519"], [*QUESTIONS, "AuthenticationMethods publickey,keyboard-interactive"]),
-    "any": (["host_ed25519"], [*QUESTIONS, "PasswordAuthentication yes"]),
+    "any": (["host_ed25519"], ["PasswordAuthentication yes", *QUESTIONS]),
     "two_keys": (["host_ed25519"], [*KEYS_ONLY, "AuthenticationMethods publickey,publickey"]),
     "user_ca": (["host_ed25519"], [*KEYS_ONLY, "TrustedUserCAKeys {keys}/ca.pub"]),
     "rekeys": (["host_ed25519"], [*KEYS_ONLY, "RekeyLimit 64M"]),
@@ -329,7 +330,8 @@ i=0
 while ! mkdir "asked.$i" 2>/dev/null; do i=$((i + 1)); done
 printf %s "$1" >"asked.$i/question"
 printf %s "${SSH_ASKPASS_PROMPT-}" >"asked.$i/kind"
-echo $$ >"asked.$i/pid"
+echo $$ >"asked.$i/new"
+mv "asked.$i/new" "asked.$i/pid"
 [ ! -e "answer.$i" ] && exit 1
 exec sh "answer.$i"
 """
@@ -355,8 +357,8 @@ class Askpass:
 
     @property
     def questions(self):
-        asked = sorted(self.folder.glob("asked.*"), key=lambda path: int(path.suffix[1:]))
-        return [(path / "question").read_text() for path in asked]
+        asked = sorted(self.folder.glob("asked.*/pid"), key=lambda path: int(path.parent.suffix[1:]))
+        return [(path.parent / "question").read_text() for path in asked]
 
 
 class Agent:
