@@ -1,0 +1,448 @@
+# SPDX-License-Identifier: MIT
+"""Gateways that are rude about channels: refusals, windows, what is for nobody, abrupt ends, floods."""
+import contextlib
+import os
+import re
+import socket
+import threading
+
+import pytest
+
+from harness import LIMIT, differ, memory_kib, payload, settles, until
+from peers import ssh
+from peers.ssh import Gateway, Gone, Raw, confirm, converse, goodbye, leave, message
+from peers.talk import rest
+from rude import ANSWER, HOSTILE, SAYS, begin, fails, passes, plain, through  # noqa: F401
+
+# --- the channel -----------------------------------------------------------------------------------
+
+REASONS = {1: "prohibited", 2: "connect", 3: "", 4: "", 0: "", 99: "", 0xffffffff: ""}
+
+
+@pytest.mark.parametrize("code", REASONS)
+@pytest.mark.parametrize("text", ["Connection refused", HOSTILE, "", "x" * 20_000],
+                         ids=["polite", "hostile", "empty", "long"])
+def test_a_refusal_is_told_in_the_gateways_words(through, code, text):
+    told = fails(*through(Gateway(open=ssh.turn_down(code, text, ""))), 5)
+    assert "db.example:22" in told
+    if text == "Connection refused":
+        assert text in told
+    if text == HOSTILE:
+        assert r"no\x1b]0;owned\a" in told
+    if code == 1:
+        assert "exec=" in told
+
+
+REFUSALS = {"nothing": [], "code": [1], "no_language": [2, "text"], "length": [2, Raw(b"\xff\xff\xff\xff")],
+            "short": [2, Raw(b"\0\0\1\0"), Raw(b"x")]}
+
+
+@pytest.mark.parametrize("values", REFUSALS.values(), ids=REFUSALS)
+def test_a_broken_refusal_is_told(through, values):
+    fails(*through(Gateway(open=ssh.turn_down(*values)), "-w", "20"), 5)
+
+
+def instead(*payloads):
+    """Says something else than whether the channel is open."""
+    def instead(wire):
+        wire.hear(ssh.CHANNEL_OPEN)
+        wire.send(*payloads)
+        rest(wire.conn)
+        raise Gone
+    return instead
+
+
+INSTEAD = {
+    "short": message(ssh.OPEN_CONFIRMATION, 0), "another": message(ssh.OPEN_CONFIRMATION, 99, 1, 1000, 1000),
+    "data": message(ssh.DATA, 0, "early"), "close": message(ssh.CLOSE, 0), "success": message(ssh.CHANNEL_SUCCESS, 0),
+    "refusal_of_another": message(ssh.OPEN_FAILURE, 99, 1, "no", ""), "unimplemented": message(ssh.UNIMPLEMENTED, 5),
+}
+
+
+def test_an_answer_to_another_question_opens_no_channel(begin):
+    started = [begin(Gateway(open=instead(payload)), "-w", "1") for payload in INSTEAD.values()]
+    for server, running in started:
+        fails(server, running.finish(), 5, 7)
+
+
+def test_data_before_the_channel_is_open_is_no_part_of_the_stream(through):
+    def early(wire):
+        wire.say(ssh.DATA, 0, "early")
+    server, result = through(Gateway(converse(ANSWER), at={"open": early}))
+    assert result.code == 0 and result.out == ANSWER or result.code in (1, 5), result
+
+
+SIZES = {"tiny_packets": {"packet": 32}, "packets_of_a_byte": {"packet": 1}, "huge_packets": {"packet": 0xffffffff},
+         "tiny_window": {"window": 32}, "window_of_a_byte": {"window": 1}, "no_window": {"window": 0},
+         "all_tiny": {"window": 7, "packet": 3}}
+
+
+@pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
+def test_windows_and_packets_may_be_tiny(through, sizes):
+    """The channel asserts that stile keeps to them."""
+    data = payload(2000)
+
+    def then(channel):
+        channel.send(ANSWER)
+        while not channel.ended:
+            if channel.window == 0:
+                channel.open_window(sizes.get("window") or 100)
+            channel.attend()
+        channel.end()
+        return bytes(channel.got)
+    server, result = through(Gateway(then, open=confirm(**sizes)), input=data)
+    assert result == (0, ANSWER, "")
+    assert differ(server.result(), data) is None
+
+
+def test_packets_of_no_bytes_do_not_make_it_spin(begin):
+    go = threading.Event()
+
+    def then(channel):
+        channel.send(ANSWER)
+        go.wait(LIMIT)
+        channel.end()
+    server, running = begin(Gateway(then, open=confirm(packet=0)))
+    running.stdin.write(SAYS)
+    until(lambda: running.stdout.read(len(ANSWER)) == ANSWER, "the answer")
+    settles(running.pid, "it cannot send")
+    go.set()
+    assert running.finish().code in (0, 1)
+    assert len(running.messages()) <= 1
+
+
+def test_a_closed_window_stops_the_client_and_nothing_else(begin):
+    """What goes down is not held up, stile sleeps meanwhile, and its memory stays small."""
+    data, go = payload(3_000_000), threading.Event()
+
+    def then(channel):
+        channel.send(payload(1_000_000, 2))
+        go.wait(LIMIT)
+        channel.generous = True
+        channel.open_window(channel.WINDOW)
+        return ssh.finish(channel)
+    server, running = begin(Gateway(then, open=confirm(window=0)))
+    feeder = threading.Thread(target=running.feed, args=[data])
+    feeder.start()
+    got = b""
+    while len(got) < 1_000_000:
+        got += os.read(running.stdout.fileno(), 1 << 18)
+    assert differ(got, payload(1_000_000, 2)) is None
+    settles(running.pid, "the window is closed")
+    go.set()
+    assert running.wait() == 0
+    feeder.join()
+    assert (running.err(), differ(server.result(), data)) == ("", None)
+
+
+@pytest.mark.parametrize("more", [0xffffffff, 0xfff00000, 0x80000000])
+def test_a_window_that_overflows_is_no_crash(through, more):
+    def then(channel):
+        for _ in range(3):
+            channel.say(ssh.WINDOW_ADJUST, more)
+        channel.window += 3 * more
+        channel.send(ANSWER)
+        with contextlib.suppress(ConnectionError):
+            while len(channel.got) < len(SAYS):
+                channel.attend()
+        channel.end()
+        return bytes(channel.got)
+    server, result = through(Gateway(then), "-w", "20")
+    if result.code == 0:
+        passes(server, result, ANSWER)
+    else:
+        fails(server, result, 1, out=result.out)
+
+
+def test_a_window_that_goes_round_may_be_the_end_but_not_a_hang(begin):
+    """2^32 more are none, or an error: but the end that follows is the end."""
+    def then(channel):
+        channel.say(ssh.WINDOW_ADJUST, 0x80000000)
+        channel.say(ssh.WINDOW_ADJUST, 0x80000000)
+        channel.send(ANSWER)
+        channel.end()
+    server, running = begin(Gateway(then, open=confirm(window=0)))
+    running.stdin.write(SAYS)
+    code = running.wait()
+    assert code in (0, 1)
+    assert len(running.messages()) == code
+
+
+# --- the stream ------------------------------------------------------------------------------------
+
+
+def test_half_an_end_is_carried_both_ways(begin):
+    def then(channel):
+        channel.read_all()
+        channel.send(ANSWER)
+        channel.end()
+        return bytes(channel.got)
+    server, running = begin(Gateway(then))
+    passes(server, running.finish(SAYS), ANSWER)
+
+    def first(channel):
+        channel.send(ANSWER)
+        channel.say(ssh.EOF)
+        got = channel.read_all()
+        channel.say(ssh.CLOSE)
+        channel.linger()
+        return got
+    server, running = begin(Gateway(first))
+    assert running.stdout.read(len(ANSWER)) == ANSWER
+    assert running.stdout.read(1) == b"", "stdout ends while stdin does not"
+    passes(server, running.finish(SAYS))
+
+
+def test_what_was_said_before_a_close_has_arrived(through):
+    """CLOSE without EOF, and the end of the connection right behind it."""
+    def then(channel):
+        channel.send(payload(1_000_000))
+        channel.say(ssh.CLOSE)
+        leave(channel.wire)
+    server, result = through(Gateway(then), input=b"")
+    assert (result.code, result.err, differ(result.out, payload(1_000_000))) == (0, "", None)
+
+
+ABRUPT = {"closed": leave, "goodbye": goodbye("the cellar is full"), "corrupt": ssh.corrupt(message(2, "x")),
+          "half_a_packet": lambda wire: ssh.bytes_then_leave(wire.pack(message(2, "x" * 100))[:40])(wire),
+          "noise": ssh.bytes_then_leave(payload(1000, 9))}
+
+
+@pytest.mark.parametrize("end", ABRUPT.values(), ids=ABRUPT)
+def test_what_was_said_before_an_abrupt_end_has_arrived(through, end):
+    def then(channel):
+        channel.send(payload(1_000_000))
+        end(channel.wire)
+    fails(*through(Gateway(then), input=b""), 1, out=payload(1_000_000))
+
+
+@pytest.mark.parametrize("end", ["closed", "goodbye"])
+def test_an_end_behind_half_an_end_is_still_abrupt(begin, end):
+    """The client has more to say, and nobody listens."""
+    def then(channel):
+        channel.send(ANSWER)
+        channel.say(ssh.EOF)
+        ABRUPT[end](channel.wire)
+    server, running = begin(Gateway(then))
+    assert running.stdout.read() == ANSWER
+    assert running.wait() == 1
+    assert len(running.messages()) == 1
+
+
+def test_data_behind_its_end_is_no_part_of_the_stream_or_an_error(through):
+    def then(channel):
+        channel.send(ANSWER)
+        channel.say(ssh.EOF)
+        channel.send(b"behind the end")
+        return ssh.finish(channel)
+    server, result = through(Gateway(then))
+    assert result.out in (ANSWER, ANSWER + b"behind the end")
+    if result.code:
+        fails(server, result, 1, out=result.out)
+
+
+@pytest.mark.parametrize("size, count", [(32768, 1000), (1, 30_000)], ids=["large", "tiny"])
+def test_who_does_not_keep_to_our_window_loses_nothing_unseen(begin, size, count):
+    """Much more than it was given, while nobody reads: all of it arrives, or there is an error."""
+    sent, go = threading.Event(), threading.Event()
+    data = payload(size * 10) * (count // 10)
+    extra = 1 << 16 if size == 1 else 0
+
+    def then(channel):
+        channel.send(data[:channel.room - extra])
+        at = channel.room
+        batch = b"".join(channel.wire.pack(message(ssh.DATA, channel.theirs, data[i:i + size]))
+                         for i in range(0, len(data), size))
+        sent.set()
+        with contextlib.suppress(ConnectionError):
+            channel.wire.put(batch)
+            go.wait(LIMIT)
+            channel.end()
+        return at
+    server, running = begin(Gateway(then))
+    sent.wait(LIMIT)
+    go.set()
+    result = running.finish()
+    if result.code == 0:
+        assert len(result.out) >= len(data)
+    else:
+        fails(server, result, 1, out=result.out)
+
+
+def test_a_packet_that_is_larger_than_we_take_loses_nothing_unseen(through):
+    size = 33_000
+
+    def then(channel):
+        with contextlib.suppress(ConnectionError):
+            channel.say(ssh.DATA, payload(size))
+            channel.end()
+    server, result = through(Gateway(then), input=b"")
+    if result.code == 0:
+        assert differ(result.out, payload(size)) is None
+    else:
+        fails(server, result, 1, out=result.out)
+        assert payload(size).startswith(result.out)
+
+
+STRAY = {
+    "data": message(ssh.DATA, 99, "stray"), "extended": message(ssh.EXTENDED_DATA, 99, 1, "stray"),
+    "eof": message(ssh.EOF, 99), "close": message(ssh.CLOSE, 99), "window": message(ssh.WINDOW_ADJUST, 99, 5),
+    "request": message(ssh.CHANNEL_REQUEST, 99, "exit-status", False, 1), "success": message(ssh.CHANNEL_SUCCESS, 99),
+    "broken_data": message(ssh.DATA), "broken_eof": message(ssh.EOF), "broken_window": message(ssh.WINDOW_ADJUST, 0),
+    "broken_close": message(ssh.CLOSE, Raw(b"\0")), "broken_request": message(ssh.CHANNEL_REQUEST, 0),
+    "request_with_a_wrong_length": message(ssh.CHANNEL_REQUEST, 0, Raw(b"\xff\xff\xff\xf7"), True),
+    "exit_signal_of_4_gib": message(ssh.CHANNEL_REQUEST, 0, "exit-signal", False, Raw(b"\xff\xff\xff\xf0")),
+    "empty_data": message(ssh.DATA, 0, ""), "nothing": b"", "request_failure": message(ssh.REQUEST_FAILURE),
+    "debug_broken": message(ssh.DEBUG, True, Raw(b"\xff\xff\xff\xff")),
+    "global_broken": message(ssh.GLOBAL_REQUEST, Raw(b"\xff\xff\xff\xff")),
+    "unasked_reply": message(ssh.ECDH_REPLY, "a", "b", "c"), "new_keys": message(ssh.NEWKEYS),
+    "failure": message(ssh.USERAUTH_FAILURE, "none", False), "service": message(ssh.SERVICE_ACCEPT, "x"),
+}
+
+
+@pytest.mark.parametrize("stray", STRAY.values(), ids=STRAY)
+def test_what_is_for_nobody_does_not_get_into_the_stream(through, stray):
+    def then(channel):
+        with contextlib.suppress(ConnectionError):
+            for piece in (ANSWER[:5], ANSWER[5:]):
+                channel.wire.send(stray, stray)
+                channel.send(piece)
+        return ssh.finish(channel)
+    server, result = through(Gateway(then))
+    if result.code == 0:
+        passes(server, result, ANSWER)
+    else:
+        fails(server, result, 1, out=result.out)
+        assert ANSWER.startswith(result.out)
+
+
+@pytest.mark.parametrize("kind", ["session", "x11", "forwarded-tcpip", "auth-agent@openssh.com", HOSTILE])
+def test_nobody_gets_a_channel_to_us(through, kind):
+    """It is refused, or nobody answers."""
+    def then(channel):
+        channel.wire.say(ssh.CHANNEL_OPEN, kind, 3, 1 << 20, 1 << 15, "127.0.0.1", 22, "127.0.0.1", 1)
+        channel.wire.say(ssh.CHANNEL_OPEN, kind, Raw(b"\0"))
+        heard = converse(ANSWER)(channel)
+        assert not [other for other in channel.others if other[0] == ssh.OPEN_CONFIRMATION]
+        return heard
+    passes(*through(Gateway(then)), ANSWER)
+
+
+def test_what_a_gateway_says_beside_the_stream_is_no_part_of_it(through):
+    """stderr in a channel that has none, and more of it than a window holds."""
+    def then(channel):
+        for _ in range(2):
+            left = (4 << 20) // 30_000
+            while left:
+                if channel.room < 30_000:
+                    channel.attend()
+                    continue
+                channel.say(ssh.EXTENDED_DATA, 1, payload(30_000))
+                channel.room -= 30_000
+                left -= 1
+            channel.send(ANSWER)
+        return ssh.finish(channel)
+    server, result = through(Gateway(then))
+    assert (result.code, result.out) == (0, ANSWER * 2)
+    plain(result)
+    assert server.result() == SAYS
+
+
+def test_a_command_that_fails_is_told(begin):
+    for status in (0, 1, 127, 255):
+        def then(channel):
+            assert channel.command == "nc 'db.example' 22" or channel.command == "nc db.example 22"
+            channel.say(ssh.EXTENDED_DATA, 1, f"nc: {HOSTILE}")
+            channel.send(ANSWER)
+            channel.say(ssh.CHANNEL_REQUEST, "exit-status", False, status)
+            channel.end()
+        server, running = begin(Gateway(then, open=ssh.command()), exec="nc%20%h%20%p")
+        result = running.finish()
+        assert re.fullmatch(r"[\x20-\x7e\n]*", result.err), result.err
+        assert (result.code, result.out) == (1 if status else 0, ANSWER)
+        assert not status or str(status) in result.err
+
+
+def test_a_command_may_be_killed(through):
+    def then(channel):
+        channel.say(ssh.CHANNEL_REQUEST, "exit-signal", False, "KILL", False, HOSTILE, "")
+        channel.end()
+    server, result = through(Gateway(then, open=ssh.command()), input=b"", exec="nc%20%h%20%p")
+    assert "KILL" in fails(server, result, 1)
+
+
+def test_a_command_may_be_refused(through):
+    def open(wire):
+        channel = confirm("session")(wire)
+        wire.hear(ssh.CHANNEL_REQUEST)
+        channel.say(ssh.CHANNEL_FAILURE)
+        channel.linger()
+        raise Gone
+    fails(*through(Gateway(open=open), exec="nc%20%h%20%p"), 5)
+
+
+# --- floods ----------------------------------------------------------------------------------------
+
+FLOODS = {
+    "ignore": message(ssh.IGNORE, "x" * 32_000), "debug": message(ssh.DEBUG, False, "x" * 32_000, ""),
+    "global": message(ssh.GLOBAL_REQUEST, "x" * 32_000, False),
+    "request": message(ssh.CHANNEL_REQUEST, 0, "x" * 32_000, False),
+    "stray": message(ssh.DATA, 99, "x" * 32_000), "unknown": message(190, "x" * 32_000),
+    "success": message(ssh.CHANNEL_SUCCESS, 0, "x" * 32_000), "reply": message(ssh.REQUEST_SUCCESS, "x" * 32_000),
+    "notice": message(ssh.USERAUTH_BANNER, "x" * 32_000, ""), "again": message(ssh.USERAUTH_SUCCESS, "x" * 32_000),
+}
+BOUND_KIB = 12_000
+
+
+@pytest.mark.skipif(bool(os.environ.get("STILE_SAN")), reason="a sanitizer's memory is too large to look at")
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_a_flood_does_not_fill_the_memory(begin, flood):
+    """32 MB of it. Whoever has enough of it before may end."""
+    done, go = threading.Event(), threading.Event()
+
+    def then(channel):
+        channel.send(ANSWER)
+        until(lambda: ready, "the reader")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(20):
+                channel.wire.send(*[flood] * 50)
+            channel.send(ANSWER)
+        done.set()
+        go.wait(LIMIT)
+        return ssh.finish(channel)
+    ready = []
+    server, running = begin(Gateway(then))
+    assert running.stdout.read(len(ANSWER)) == ANSWER
+    before = memory_kib(running.pid)
+    ready.append(True)
+    assert running.stdout.read(len(ANSWER)) in (ANSWER, b"")
+    done.wait(LIMIT)
+    if running.is_up():
+        with contextlib.suppress(FileNotFoundError, AttributeError):
+            assert memory_kib(running.pid) - before < BOUND_KIB
+    go.set()
+    assert running.finish().code in (0, 1)
+    assert len(running.messages()) <= 1
+
+
+@pytest.mark.skipif(bool(os.environ.get("STILE_SAN")), reason="a sanitizer's memory is too large to look at")
+def test_questions_whose_answers_nobody_reads_do_not_fill_the_memory(begin, serve):
+    """stile stops reading, or has enough; the answers are not kept."""
+    count = 200_000
+    done = threading.Event()
+
+    def then(channel):
+        channel.wire.conn.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        question = message(ssh.GLOBAL_REQUEST, "k", True)
+        channel.wire.conn.settimeout(1)
+        with contextlib.suppress(OSError):
+            for _ in range(count // 1000):
+                channel.wire.send(*[question] * 1000)
+        done.set()
+        rest(channel.wire.conn)
+    server, running = begin(Gateway(then))
+    done.wait(LIMIT)
+    if running.is_up():
+        assert memory_kib(running.pid) < 20_000
+    running.process.kill()
+    running.wait()
