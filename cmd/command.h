@@ -11,4 +11,7 @@
  */
 int stile_run(int argc, char **argv, struct err *err);
 
+/* What an ssh(1) of ours runs; handover.h in transports. */
+int handover_run(int argc, char **argv, struct err *err);
+
 #endif

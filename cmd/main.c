@@ -9,6 +9,7 @@
 
 #include "cmd/command.h"
 #include "core/text.h"
+#include "transports/handover.h"
 
 static const struct command {
     const char *name;
@@ -18,11 +19,15 @@ static const struct command {
 };
 
 /* The command that the program was started as; the first one when the name is none of them. */
-static const struct command *pick_command(const char *path)
+static const struct command *pick_command(int argc, char *const *argv)
 {
+    static const struct command handover = {"stile", handover_run};
+    const char *path = argv[0];
     const char *slash = path ? strrchr(path, '/') : NULL;
     const char *name = slash ? slash + 1 : path;
 
+    if (handover_is_asked(argc, argv))
+        return &handover;
     for (size_t i = 0; name && i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
@@ -56,7 +61,7 @@ static void print_failure(const struct command *command, const struct err *err)
 
 int main(int argc, char **argv)
 {
-    const struct command *command = pick_command(argv[0]);
+    const struct command *command = pick_command(argc, argv);
     struct err err = ERR_INIT;
     int status = ERR_USAGE;
 

@@ -103,6 +103,8 @@ struct bridge *bridge_new_pair(struct stream *below, int *fd, const struct trace
     }
     (void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
     (void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    /* A relay splices only what never waits. */
+    (void)fcntl(ends[1], F_SETFL, O_NONBLOCK);
     *near = ends[1];
     bridge = bridge_new(below, take_near, near, trace, err);
     if (bridge) {

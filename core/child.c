@@ -48,8 +48,7 @@ static bool is_program(const char *path)
     return false;
 }
 
-/* The file of a program as execvp(3) would find it. NULL with errno. */
-static char *find_program(const char *name)
+char *child_find_program(const char *name)
 {
     const char *path = getenv("PATH");
     int why = ENOENT;
@@ -134,6 +133,8 @@ static _Noreturn void become_program(const struct launch *launch)
     /* It may have died before we asked for that. */
     if (getppid() != launch->parent)
         _exit(127);
+    if (plan->apart)
+        (void)setpgid(0, 0);
     if (arrange_descriptors(plan) == 0) {
         reset_signals(plan->bound);
         (void)execv(launch->path, plan->argv);
@@ -193,7 +194,7 @@ pid_t child_start(const struct child_plan *plan, struct err *err)
     pid_t pid = -1;
 
     want_status_of_children();
-    launch.path = find_program(plan->argv[0]);
+    launch.path = child_find_program(plan->argv[0]);
     if (launch.path)
         launch.script = script_words(plan->argv, launch.path);
     if (launch.script && os_pipe(launch.report) == 0)

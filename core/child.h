@@ -25,7 +25,15 @@ struct child_plan {
      * terminal sends to all of its group, are ignored in it, and it gets SIGKILL when we end. A
      * child that isn't bound gets SIGTERM then, for it may have to put a terminal right. */
     bool bound;
+
+    /* In a process group of its own, so that the keyboard's signals don't even reach it: for a
+     * program that does not heed that they are ignored. It cannot ask at a terminal then. */
+    bool apart;
 };
+
+/* The file of a program as execvp(3) would find it, in fresh memory that the caller frees. NULL with
+ * errno. */
+char *child_find_program(const char *name);
 
 /*
  * Starts it. The child's pid, which the caller waits for (child_end), or -1 with err set

@@ -61,6 +61,9 @@ char *os_executable(void);
  */
 int os_listener_new(struct sockaddr_un *address, socklen_t *size);
 bool os_is_own_peer(int fd);
+
+/* The same question where the peer may be another process: does it run as the user we are? */
+bool os_is_own_user(int fd);
 void os_listener_close(int fd, const struct sockaddr_un *address);
 
 /*

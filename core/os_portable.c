@@ -105,6 +105,11 @@ bool os_is_own_peer(int fd)
     return true;
 }
 
+bool os_is_own_user(int fd)
+{
+    return os_is_own_peer(fd);
+}
+
 void os_listener_close(int fd, const struct sockaddr_un *address)
 {
     (void)close(fd);

@@ -197,6 +197,7 @@ static int command_run(struct command_stream *own, const struct command *command
         .out = pipes.out[PIPE_WRITE],
         .err = pipes.err[PIPE_WRITE],
         .bound = true,
+        .apart = command->apart,
     };
     own->pid = guard_start(&plan, ctx->err);
     if (own->pid == -1) {
@@ -229,7 +230,7 @@ struct stream *command_start(const struct command *command, struct ctx *ctx)
     own->label = -1;
     own->ear = command->ear;
     own->layer = strdup(command->layer);
-    own->name = strdup(command_name(command->argv[0]));
+    own->name = strdup(command->name ? command->name : command_name(command->argv[0]));
     if (!own->layer || !own->name)
         (void)err_no_memory(ctx->err);
     else if (command_run(own, command, ctx) == 0)

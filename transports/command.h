@@ -27,11 +27,14 @@ struct command_ear {
 
 struct command {
     char *const *argv;
+    const char *name;  /* in messages; NULL: that of argv[0] */
     const char *layer; /* in front of failures and in the trace: "exec" */
     const char *label; /* in front of what it says on stderr; unless config->quiet */
 
     /* NULL: what it says is shown as it is, and a bad exit is "LAYER: NAME exited with 3". */
     struct command_ear *ear;
+
+    bool apart; /* as in child.h */
 };
 
 /*

@@ -44,19 +44,31 @@ static void encode_path(const struct handover *handover, char hex[2 * PATH_BYTES
     *hex = '\0';
 }
 
+/* ssh runs its ProxyCommand by $SHELL, and takes it as it is. */
+static bool lacks_shell(void)
+{
+    const char *shell = getenv("SHELL");
+
+    return shell && access(shell, X_OK) == -1;
+}
+
 int handover_environment(const struct handover *handover, char *variables[HANDOVER_VARIABLES])
 {
     char hex[2 * PATH_BYTES + 1];
     char *self = os_executable();
+    bool lacking = lacks_shell();
 
     encode_path(handover, hex);
     variables[0] = text_join(SELF_VARIABLE "=", self ? self : "stile", (char *)NULL);
     variables[1] = text_join(SOCKET_VARIABLE "=", hex, (char *)NULL);
+    variables[2] = lacking ? strdup("SHELL=/bin/sh") : NULL;
     free(self);
-    if (variables[0] && variables[1])
+    if (variables[0] && variables[1] && (variables[2] || !lacking))
         return 0;
-    free(variables[0]);
-    free(variables[1]);
+    for (int i = 0; i < HANDOVER_VARIABLES; i++) {
+        free(variables[i]);
+        variables[i] = NULL;
+    }
     return -1;
 }
 

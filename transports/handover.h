@@ -32,10 +32,10 @@ struct handover {
 /* 0, or -1 with err set (ERR_CONNECT). */
 int handover_open(struct handover *handover, struct err *err);
 
-#define HANDOVER_VARIABLES 2
+#define HANDOVER_VARIABLES 3
 
-/* What the command needs, as words for env(1): "NAME=value". 0, and the caller frees them; -1 when
- * memory is lacking. */
+/* What the command needs, as words for env(1): "NAME=value"; the last may be NULL. 0, and the caller
+ * frees them; -1 when memory is lacking, and nothing is to be freed. */
 int handover_environment(const struct handover *handover, char *variables[HANDOVER_VARIABLES]);
 
 /* Gives a copy of `fd` to whoever has connected (poll the listener), if it's our own user, and

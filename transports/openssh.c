@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+#include "transports/openssh.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config/words.h"
+#include "core/bridge.h"
+#include "core/child.h"
+#include "core/clock.h"
+#include "core/os.h"
+#include "core/text.h"
+#include "transports/command.h"
+#include "transports/handover.h"
+#include "transports/openssh_log.h"
+#include "transports/ssh_gateway.h"
+
+#define SSH "ssh"
+
+/* An ssh that does not say when the way is open would have failed by then, mostly. */
+#define SILENCE_NS CLOCK_S
+
+/* What ssh(1) exits with when it fails itself, whatever it runs. */
+#define SSH_FAILED 255
+
+/* A running ssh(1). Its ear's thread may outlive the stream, so nothing of the caller's is in it
+ * that the thread uses. */
+struct openssh {
+    struct command_ear ear;
+    pthread_mutex_t lock; /* of the next three */
+    struct openssh_log log;
+    unsigned users;      /* the stream, and the thread */
+    int news[PIPE_ENDS]; /* a byte for each step that it has taken */
+    struct trace trace;
+    char *gateway; /* for messages */
+    char *target;  /* the log's */
+    char *command; /* the log's; or NULL */
+
+    /* The way to the gateway, until ssh has it. */
+    struct handover handover;
+    struct stream *below;  /* a socket of its own; or NULL */
+    struct bridge *bridge; /* to one that has none; or NULL */
+    int near;              /* the bridge's other end; -1 = ssh has it */
+};
+
+static struct openssh *openssh_of(struct command_ear *ear)
+{
+    return (struct openssh *)ear;
+}
+
+static void openssh_free(struct openssh *own)
+{
+    for (int i = 0; i < PIPE_ENDS; i++)
+        if (own->news[i] != -1)
+            (void)close(own->news[i]);
+    openssh_log_release(&own->log);
+    (void)pthread_mutex_destroy(&own->lock);
+    free(own->gateway);
+    free(own->target);
+    free(own->command);
+    free(own);
+}
+
+static void openssh_leave(struct openssh *own)
+{
+    (void)pthread_mutex_lock(&own->lock);
+    bool last = --own->users == 0;
+    (void)pthread_mutex_unlock(&own->lock);
+    if (last)
+        openssh_free(own);
+}
+
+/* --- the connection to the gateway --- */
+
+/* ssh has its copy, or won't have one. */
+static void drop_connection(struct openssh *own)
+{
+    handover_close(&own->handover);
+    stream_close(own->below);
+    own->below = NULL;
+    if (own->near != -1)
+        (void)close(own->near);
+    own->near = -1;
+}
+
+/* Takes `below` over. 0, or -1 with err set. */
+static int hold_connection(struct openssh *own, struct stream *below, struct err *err)
+{
+    if (stream_socket(below) != -1) {
+        own->below = below;
+    } else {
+        own->bridge = bridge_new_pair(below, &own->near, &own->trace, err);
+        if (!own->bridge)
+            return -1;
+    }
+    return handover_open(&own->handover, err);
+}
+
+/* 0, or -1 with ctx->err set. */
+static int give_connection(struct openssh *own, struct ctx *ctx)
+{
+    int fd = own->below ? stream_socket(own->below) : own->near;
+    int given = handover_give(&own->handover, fd, ctx);
+
+    if (given == 1) {
+        TRACE(ctx->trace, "ssh", "%s: ssh has the connection", own->gateway);
+        drop_connection(own);
+    }
+    return given == -1 ? -1 : 0;
+}
+
+/* --- what it says --- */
+
+/* In the thread. */
+static void openssh_hear(struct label_ear *ear, const char *line, struct label *label)
+{
+    struct openssh *own = openssh_of((struct command_ear *)ear);
+    char *warning = NULL;
+
+    (void)pthread_mutex_lock(&own->lock);
+    bool was_in = own->log.is_in, was_up = own->log.is_up;
+    int64_t was_silent_ns = own->log.silent_ns;
+    enum openssh_line kind = openssh_log_take(&own->log, line, clock_ns());
+    bool is_in = own->log.is_in, is_up = own->log.is_up;
+    bool news = is_in != was_in || is_up != was_up || own->log.silent_ns != was_silent_ns;
+    if (is_in != was_in || is_up != was_up) {
+        /* What looked like the reason of an end was not. */
+        warning = openssh_log_reason(&own->log);
+        openssh_log_forget(&own->log);
+    }
+    (void)pthread_mutex_unlock(&own->lock);
+
+    if (kind == OPENSSH_SHOW)
+        label_say(label, line);
+    else
+        TRACE_LEVEL(2, &own->trace, "ssh", "%s", line);
+    if (is_in != was_in)
+        TRACE(&own->trace, "ssh", "%s: logged in", own->gateway);
+    if (warning)
+        label_say(label, warning);
+    free(warning);
+    if (news)
+        (void)!write(own->news[PIPE_WRITE], "", 1);
+}
+
+/* In the thread. */
+static void openssh_end(struct label_ear *ear)
+{
+    openssh_leave(openssh_of((struct command_ear *)ear));
+}
+
+/* What has become of the stream below, "" where nothing is known; for free. */
+static char *below_says(struct openssh *own)
+{
+    struct err err = ERR_INIT;
+    char *text = NULL;
+
+    if (own->bridge && bridge_finish(own->bridge, &err) == -1)
+        text = text_join(" (", err_text(&err), ")", (char *)NULL);
+    err_release(&err);
+    return text;
+}
+
+static int openssh_finish(struct command_ear *ear, int status, struct err *err)
+{
+    struct openssh *own = openssh_of(ear);
+
+    if (status == 0)
+        return 0;
+    drop_connection(own);
+    char *below = below_says(own);
+    (void)pthread_mutex_lock(&own->lock);
+    bool is_up = own->log.is_up;
+    bool is_commands =
+        is_up && own->command && WIFEXITED(status) && WEXITSTATUS(status) != SSH_FAILED;
+    enum err_code code = is_up ? ERR_STREAM : openssh_log_code(&own->log);
+    char *reason = is_commands ? NULL : openssh_log_reason(&own->log);
+    (void)pthread_mutex_unlock(&own->lock);
+
+    char *end = child_status_text(status);
+    const char *who = is_commands ? own->command : SSH;
+    if (reason)
+        (void)err_set(err, code, "%s: %s%s", own->gateway, reason, below ? below : "");
+    else
+        (void)err_set(err, code, "%s: %s %s%s", own->gateway, who, end ? end : "failed",
+                      below ? below : "");
+    free(end);
+    free(reason);
+    free(below);
+    return -1;
+}
+
+static void openssh_close(struct command_ear *ear, bool heard)
+{
+    struct openssh *own = openssh_of(ear);
+
+    drop_connection(own);
+    bridge_free(own->bridge);
+    if (!heard)
+        own->users--;
+    openssh_leave(own);
+}
+
+/* Takes `below` over, in any case. NULL with ctx->err set. */
+static struct openssh *openssh_new(const struct ssh_gateway *gateway, struct stream *below,
+                                   const struct endpoint *to, struct ctx *ctx)
+{
+    struct openssh *own = calloc(1, sizeof(*own));
+
+    if (!own || pthread_mutex_init(&own->lock, NULL) != 0) {
+        (void)err_no_memory(ctx->err);
+        stream_close(below);
+        free(own);
+        return NULL;
+    }
+    own->ear = (struct command_ear){
+        {.hear = openssh_hear, .end = openssh_end}, openssh_finish, openssh_close};
+    own->users = 2;
+    own->trace = *ctx->trace;
+    own->handover = HANDOVER_CLOSED;
+    own->near = own->news[PIPE_READ] = own->news[PIPE_WRITE] = -1;
+    own->gateway = strdup(gateway->name);
+    own->target = strdup(to->text);
+    if (gateway->exec)
+        own->command = strdup(command_name(gateway->exec[0]));
+    own->log.target = own->target;
+    own->log.command = own->command;
+    if (below && hold_connection(own, below, ctx->err) == -1)
+        goto fail;
+    if (own->gateway && own->target && (own->command || !gateway->exec) && os_pipe(own->news) == 0)
+        return own;
+    (void)err_no_memory(ctx->err);
+fail:
+    openssh_close(&own->ear, false);
+    return NULL;
+}
+
+/* --- its words --- */
+
+#define PROXY_WORDS "-oProxyCommand=" HANDOVER_COMMAND, "-oProxyUseFdpass=yes", "-oControlPath=none"
+
+/* The first value of each name counts, so nothing that the user has said comes before these. */
+#define OWN_WORDS                                                                                  \
+    "-T", "-a", "-x", "-oLogLevel=DEBUG2", "-oClearAllForwardings=yes", "-oPermitLocalCommand=no", \
+        "-oRemoteCommand=none", "-oControlMaster=no", "-oControlPersist=no", "-oTunnel=no",        \
+        "-oVisualHostKey=no"
+
+#define WORDS_MAX 32
+
+struct words {
+    const char *word[WORDS_MAX + 1];
+    size_t count;
+};
+
+static void add_words(struct words *words, const char *const *more)
+{
+    for (; *more && words->count < WORDS_MAX; more++)
+        words->word[words->count++] = *more;
+    words->word[words->count] = NULL;
+}
+
+/* `words` with one more behind them; both are taken over. NULL with err set. */
+static char **append_word(char **words, char *word, struct err *err)
+{
+    size_t count = 0;
+
+    while (words && words[count])
+        count++;
+    char **more = words && word ? realloc(words, (count + 2) * sizeof(*words)) : NULL;
+    if (more) {
+        more[count] = word;
+        more[count + 1] = NULL;
+        return more;
+    }
+    words_free(words);
+    free(word);
+    (void)err_no_memory(err);
+    return NULL;
+}
+
+/* For words_free; NULL with err set. */
+static char **openssh_words(const struct openssh *own, const struct ssh_gateway *gateway,
+                            const struct endpoint *to, struct err *err)
+{
+    static const char *const ssh[] = {SSH, OWN_WORDS, NULL};
+    static const char *const proxy[] = {PROXY_WORDS, NULL};
+    struct words before = {.count = 0};
+    char *environment[HANDOVER_VARIABLES] = {NULL};
+    char digits[TEXT_DIGITS_MAX], **words = NULL;
+    bool by_us = own->handover.listener != -1;
+    char *target = text_join("[", to->host, "]:", text_digits(to->port, digits), (char *)NULL);
+
+    if (!target || (by_us && handover_environment(&own->handover, environment) == -1)) {
+        (void)err_no_memory(err);
+        goto out;
+    }
+    const char *const env[] = {"env", environment[0], environment[1], environment[2], NULL};
+    const char *const forward[] = {"-W", target, NULL};
+    if (by_us)
+        add_words(&before, env);
+    add_words(&before, ssh);
+    if (by_us)
+        add_words(&before, proxy);
+    if (!gateway->exec)
+        add_words(&before, forward);
+    words = ssh_gateway_words(gateway->hop, before.word, err);
+    if (words && gateway->exec) {
+        char *command = ssh_gateway_command(gateway, to, err);
+        words = append_word(words, command, err);
+    }
+out:
+    for (int i = 0; i < HANDOVER_VARIABLES; i++)
+        free(environment[i]);
+    free(target);
+    return words;
+}
+
+/* --- the dial --- */
+
+/* Takes the bytes that only wake us up. */
+static void take_news(struct openssh *own)
+{
+    char bytes[16];
+
+    (void)!read(own->news[PIPE_READ], bytes, sizeof(bytes));
+}
+
+static bool is_up(struct openssh *own, int64_t *until_ns)
+{
+    (void)pthread_mutex_lock(&own->lock);
+    bool up = own->log.is_up;
+    int64_t silent_ns = own->log.silent_ns;
+    (void)pthread_mutex_unlock(&own->lock);
+    *until_ns = silent_ns ? silent_ns + SILENCE_NS : CLOCK_NEVER;
+    return up;
+}
+
+static int out_of_time(struct openssh *own, struct ctx *ctx)
+{
+    (void)pthread_mutex_lock(&own->lock);
+    bool is_in = own->log.is_in;
+    (void)pthread_mutex_unlock(&own->lock);
+    if (is_in)
+        return err_wrap(ctx->err, "%s: connect to %s", own->gateway, own->target);
+    return err_wrap(ctx->err, "%s: login", own->gateway);
+}
+
+/* Waits until ssh says that the way is open, or something comes of it, or it ends. 0, or -1 with
+ * ctx->err set. */
+static int await_up(struct openssh *own, struct stream *stream, struct ctx *ctx)
+{
+    for (;;) {
+        struct pollfd fds[] = {{.fd = stream->rfd, .events = POLLIN},
+                               {.fd = own->news[PIPE_READ], .events = POLLIN},
+                               {.fd = own->handover.listener, .events = POLLIN}};
+        int64_t until_ns;
+        if (is_up(own, &until_ns))
+            return 0;
+        int ready = ctx_wait(ctx, fds, sizeof(fds) / sizeof(fds[0]), until_ns);
+        if (ready == -1)
+            return out_of_time(own, ctx);
+        if (ready == 0 || fds[0].revents & POLLIN)
+            break;
+        if (fds[2].revents && give_connection(own, ctx) == -1)
+            return err_wrap(ctx->err, "%s", own->gateway);
+        if (fds[1].revents)
+            take_news(own);
+        else if (fds[0].revents)
+            return stream_finish(stream, ctx->err);
+    }
+    (void)pthread_mutex_lock(&own->lock);
+    own->log.is_up = true;
+    (void)pthread_mutex_unlock(&own->lock);
+    return 0;
+}
+
+struct stream *openssh_dial(const struct ssh_gateway *gateway, struct stream *below,
+                            const struct endpoint *to, struct ctx *ctx)
+{
+    bool alone = !below;
+    struct openssh *own = openssh_new(gateway, below, to, ctx);
+    struct stream *stream = NULL;
+
+    if (!own)
+        return NULL;
+    char **words = openssh_words(own, gateway, to, ctx->err);
+    if (!words) {
+        openssh_close(&own->ear, false);
+        return NULL;
+    }
+    struct command command = {
+        .argv = words,
+        .name = SSH,
+        .layer = SSH,
+        .label = gateway->name,
+        .ear = &own->ear,
+        .apart = alone && openssh_has_master(gateway),
+    };
+    stream = command_start(&command, ctx);
+    words_free(words);
+    if (!stream) {
+        (void)err_wrap(ctx->err, "%s", gateway->name);
+        return NULL;
+    }
+    if (await_up(own, stream, ctx) == 0) {
+        TRACE(ctx->trace, "ssh", "%s: the way to %s is open", gateway->name, to->text);
+        return stream;
+    }
+    stream_close(stream);
+    return NULL;
+}
+
+/* --- what there is --- */
+
+bool openssh_exists(void)
+{
+    char *path = child_find_program(SSH);
+
+    free(path);
+    return path;
+}
+
+bool openssh_has_master(const struct ssh_gateway *gateway)
+{
+    const char *path = gateway->config.control_path;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    if (!path || strlen(path) >= sizeof(address.sun_path))
+        return false;
+    memcpy(address.sun_path, path, strlen(path));
+    int fd = os_socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd == -1)
+        return false;
+    /* Busy is alive, too. */
+    bool there =
+        connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 || errno == EAGAIN;
+    (void)close(fd);
+    return there;
+}
