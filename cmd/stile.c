@@ -15,6 +15,7 @@
 #include "cmd/command.h"
 #include "cmd/jump.h"
 #include "cmd/options.h"
+#include "cmd/worker.h"
 #include "config/config.h"
 #include "config/duration.h"
 #include "core/clock.h"
@@ -223,15 +224,14 @@ static int carry(struct stream *remote, const struct endpoint *target, struct ct
     return fdpass_send(STDOUT_FILENO, stream_socket(remote), ctx);
 }
 
-/* 0, or -1 with err set. */
-static int check_route(const struct route *route, const struct config *config, struct err *err)
+/* 0, or -1 with ctx->err set. */
+static int dial_and_carry(struct route *route, const struct endpoint *target, struct ctx *ctx)
 {
-    const char *layered = config->fdpass ? route_layered(route) : NULL;
+    struct stream *remote = route_dial(route, target, ctx);
+    int done = remote ? carry(remote, target, ctx) : -1;
 
-    if (!layered)
-        return 0;
-    return err_set(err, ERR_USAGE, "--fdpass: what comes through %s is no socket to hand over",
-                   layered);
+    stream_close(remote);
+    return done;
 }
 
 /* 0, or -1 with err set. */
@@ -254,10 +254,8 @@ static int connect_and_carry(struct request *request, const struct endpoint *tar
     if (!route)
         return strncmp(err_text(err), "-o", 2) == 0 ? -1
                                                     : err_wrap(err, request->jumps ? "-J" : "-x");
-    int done = check_route(route, config, err);
-    struct stream *remote = done == 0 ? route_dial(route, target, &ctx) : NULL;
-    done = remote ? carry(remote, target, &ctx) : -1;
-    stream_close(remote);
+    bool by_worker = config->fdpass && route_layered(route);
+    int done = (by_worker ? worker_serve : dial_and_carry)(route, target, &ctx);
     route_free(route);
     return done;
 }

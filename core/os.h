@@ -17,6 +17,10 @@
 /* socket(2), non-blocking and close-on-exec. The descriptor, or -1 with errno. */
 int os_socket(int domain, int type, int protocol);
 
+/* socketpair(2) of Unix stream sockets, both ends non-blocking and close-on-exec. 0, or -1 with
+ * errno. */
+int os_socketpair(int ends[2]);
+
 enum pipe_end {
     PIPE_READ,
     PIPE_WRITE,
@@ -45,8 +49,8 @@ int os_tcp_quickack(int fd);
  * user. */
 void os_pipe_grow(int fd, size_t size);
 
-/* The calling process gets `signal` when the thread that made it ends (PR_SET_PDEATHSIG). Fails
- * harmlessly; for a child between fork(2) and execve(2). */
+/* The calling process gets `signal` when the thread that made it ends (PR_SET_PDEATHSIG); 0 = no
+ * more. Fails harmlessly; for a child after fork(2). */
 void os_die_with_parent(int signal);
 
 /* The absolute path of the running executable (/proc/self/exe), in fresh memory that the caller

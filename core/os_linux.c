@@ -21,6 +21,11 @@ int os_socket(int domain, int type, int protocol)
     return socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
 }
 
+int os_socketpair(int ends[2])
+{
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends);
+}
+
 int os_pipe(int ends[PIPE_ENDS])
 {
     return pipe2(ends, O_CLOEXEC);

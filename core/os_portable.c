@@ -11,21 +11,39 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Non-blocking and close-on-exec. 0, or -1 with errno. */
+static int make_ours(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
+        return -1;
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 ? -1 : 0;
+}
+
 int os_socket(int domain, int type, int protocol)
 {
     int fd = socket(domain, type, protocol);
-    if (fd == -1)
-        return -1;
 
-    int flags = fcntl(fd, F_GETFL);
-    if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
-        fcntl(fd, F_SETFD, FD_CLOEXEC) == -1) {
-        int why = errno;
-        (void)close(fd);
-        errno = why;
+    if (fd == -1 || make_ours(fd) == 0)
+        return fd;
+    int why = errno;
+    (void)close(fd);
+    errno = why;
+    return -1;
+}
+
+int os_socketpair(int ends[2])
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == -1)
         return -1;
-    }
-    return fd;
+    if (make_ours(ends[0]) == 0 && make_ours(ends[1]) == 0)
+        return 0;
+    int why = errno;
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    errno = why;
+    return -1;
 }
 
 int os_pipe(int ends[PIPE_ENDS])

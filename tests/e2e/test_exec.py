@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from harness import (NULL, PIPE, Task, activity, died_of, differ, drain, one_line, payload, pour, settles,
+from harness import (PIPE, Task, activity, died_of, differ, drain, one_line, payload, pour, settles,
                      status, take, until)
 from peers import socks, tcp
 from peers.http import OK, basic, connect, denied
@@ -543,17 +543,6 @@ def test_a_command_may_only_come_first(stile, listen):
     one_line(result, 2)
     assert f"column {len(f'socks5://127.0.0.1:{listener.port},') + 1}" in result.err
     assert not listener.was_called()
-
-
-def test_no_descriptor_can_be_passed_from_a_command(stile):
-    """It is said before anything is started."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        running = stile.start("-v", "--fdpass", "-x", "exec:cat", *TARGET, stdin=NULL, stdout=theirs)
-        assert running.wait() == 2
-    message, = running.messages()
-    assert "--fdpass" in message and "exec" in message
-    assert "runs as process" not in running.err()
 
 
 def test_ssh_logs_in_through_a_command(stile, sshd):

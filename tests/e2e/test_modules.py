@@ -321,29 +321,33 @@ def test_its_parameters_are_checked(rot13, parameters, words):
     assert f"column {len('rot13://127.0.0.1:1?') + 1}: " in result.err and words in result.err
 
 
-def pass_through(installation, server):
-    """What comes of --fdpass on a route through rot13."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        url = f"rot13://127.0.0.1:{server.port}"
-        result = installation.run("--fdpass", "-x", url, *TARGET, stdout=theirs)
-        theirs.close()
-        assert socket.recv_fds(ours, 16, 4)[:2] == (b"", [])
-    one_line(result, 2)
-    assert "--fdpass" in result.err
+def pass_through(installation, server, pair):
+    """Starts stile with --fdpass on a route through rot13; what it says, and what it has passed."""
+    ours, theirs = pair
+    url = f"rot13://127.0.0.1:{server.port}"
+    result = installation.run("--fdpass", "-x", url, *TARGET, stdout=theirs)
+    theirs.close()
+    return result, socket.recv_fds(ours, 16, 4)[:2]
 
 
-def test_it_has_no_descriptor_to_pass_and_that_is_said_before_it_dials(rot13, listen, room):
-    with room.inside():
-        listener = listen()
-    pass_through(rot13, listener)
-    assert not listener.was_called()
+def test_it_has_no_descriptor_to_pass_so_a_worker_stays(rot13, peer, pair):
+    server = peer(talk(hello("db.example:22"), then=echo_turned))
+    result, (data, fds) = pass_through(rot13, server, pair)
+    assert (result, data, len(fds)) == ((0, b"", ""), b"\0", 1)
+    with socket.socket(fileno=fds[0]) as conn:
+        conn.sendall(b"Hello")
+        conn.shutdown(socket.SHUT_WR)
+        assert tcp.read_all(conn) == b"HELLO"
+    server.result()
 
 
-def test_where_a_module_has_forgotten_to_say_that_it_is_still_told(installation, peer, tmp_path):
+def test_where_a_module_has_forgotten_to_say_that_it_is_told(installation, peer, tmp_path, pair):
     (tmp_path / "rot13.c").write_text(ROT13)
     installation.compile(tmp_path / "rot13.c", "rot13", "-DLAYERED=false")
-    pass_through(installation, peer(talk(hello("db.example:22"))))
+    result, passed = pass_through(installation, peer(talk(hello("db.example:22"))), pair)
+    one_line(result, 2)
+    assert "--fdpass" in result.err
+    assert passed == (b"", [])
 
 
 # --- what is no module ----------------------------------------------------------------------------

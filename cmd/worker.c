@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+#include "cmd/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/child.h"
+#include "core/clock.h"
+#include "core/fdpass.h"
+#include "core/os.h"
+#include "core/relay.h"
+#include "core/text.h"
+
+/* It has the deadline itself, and may need a moment to say so; and another one to end, with its
+ * children. */
+#define GRACE_NS (2 * CLOCK_S)
+
+/* ssh has closed its socket, and the stream takes nothing of what is still to be sent. */
+#define PATIENCE_NS (10 * CLOCK_S)
+
+/* Where copies of stderr are looked for: they were made early, so their numbers are small. */
+#define COPIES_BELOW 256
+
+/* What the worker reports, once: an err's code and whether it is silent, one byte each, then its
+ * text. */
+#define REPORT_HEAD_BYTES 2
+#define REPORT_BYTES (REPORT_HEAD_BYTES + TEXT_SHOWN_MAX)
+
+/* Between the two. */
+struct wires {
+    int life[PIPE_ENDS];   /* to the worker: nothing, and a hang-up when it is to give up */
+    int report[PIPE_ENDS]; /* from the worker */
+};
+
+#define WIRES_INIT ((struct wires){{-1, -1}, {-1, -1}})
+
+static void wire_close(int *end)
+{
+    if (*end != -1)
+        (void)close(*end);
+    *end = -1;
+}
+
+static void wires_close(struct wires *wires)
+{
+    for (int i = 0; i < PIPE_ENDS; i++) {
+        wire_close(&wires->life[i]);
+        wire_close(&wires->report[i]);
+    }
+}
+
+/* --- the worker --- */
+
+/* Nobody may be there to read it any more. */
+static void report(int fd, const struct err *err)
+{
+    char words[REPORT_BYTES] = {(char)err->code, (char)err->silent};
+    size_t length = strnlen(err_text(err), TEXT_SHOWN_MAX);
+
+    memcpy(words + REPORT_HEAD_BYTES, err_text(err), length);
+    (void)!write(fd, words, REPORT_HEAD_BYTES + length);
+}
+
+/* Gives ssh its end of a socket pair. Ours, as a stream, or NULL with ctx->err set. */
+static struct stream *hand_over(struct ctx *ctx)
+{
+    struct stream *near = NULL;
+    int ends[2];
+
+    if (os_socketpair(ends) == -1) {
+        (void)err_set(ctx->err, ERR_CONNECT, "fdpass: %s", strerror(errno));
+        return NULL;
+    }
+    near = stream_fd_new(ends[0], ends[0]);
+    if (!near) {
+        (void)err_set(ctx->err, ERR_CONNECT, "fdpass: %s", strerror(errno));
+        (void)close(ends[0]);
+    } else if (fdpass_send(STDOUT_FILENO, ends[1], ctx) == -1) {
+        stream_close(near);
+        near = NULL;
+    }
+    (void)close(ends[1]);
+    return near;
+}
+
+/* Whoever passes messages on has a copy of stderr. */
+static void detach_copies(int null, const struct stat *of)
+{
+    struct stat st;
+
+    for (int fd = STDERR_FILENO + 1; fd < COPIES_BELOW; fd++)
+        if (fstat(fd, &st) == 0 && st.st_dev == of->st_dev && st.st_ino == of->st_ino &&
+            dup2(null, fd) == fd)
+            (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/* Leaves everybody. Messages of commands, and the trace, go nowhere from here on. */
+static void detach(int null)
+{
+    struct stat st;
+
+    os_die_with_parent(0);
+    (void)setsid();
+    (void)!chdir("/");
+    if (fstat(STDERR_FILENO, &st) == 0)
+        detach_copies(null, &st);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        (void)dup2(null, fd);
+}
+
+/* 0 when ssh has its socket, and *near and *remote are to be relayed; -1 with ctx->err set. */
+static int set_up(struct route *route, const struct endpoint *target, struct stream **near,
+                  struct stream **remote, struct ctx *ctx)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null == -1)
+        return err_set(ctx->err, ERR_CONNECT, "/dev/null: %s", strerror(errno));
+    *remote = route_dial(route, target, ctx);
+    if (*remote) {
+        TRACE(ctx->trace, "fdpass", "one end of a socket pair; process %ld relays", (long)getpid());
+        *near = hand_over(ctx);
+    }
+    if (*near)
+        detach(null);
+    (void)close(null);
+    if (*near)
+        return 0;
+    stream_close(*remote);
+    return -1;
+}
+
+static void work(struct route *route, const struct endpoint *target, struct wires *wires,
+                 struct ctx *ctx)
+{
+    struct stream *near = NULL, *remote = NULL;
+    struct err end = ERR_INIT;
+
+    ctx->cancel_fd = wires->life[PIPE_READ];
+    int done = set_up(route, target, &near, &remote, ctx);
+    report(wires->report[PIPE_WRITE], ctx->err);
+    wires_close(wires);
+    ctx->cancel_fd = -1;
+    if (done == 0) {
+        if (relay_run_patiently(near, remote, PATIENCE_NS, NULL, ctx->trace, &end) == RELAY_DONE)
+            (void)stream_finish(remote, &end);
+        err_release(&end);
+        stream_close(near);
+        stream_close(remote);
+    }
+    (void)err_set_silent(ctx->err, ERR_STREAM);
+    err_silence(ctx->err);
+}
+
+/* --- the parent --- */
+
+struct words {
+    char bytes[REPORT_BYTES];
+    size_t size;
+};
+
+/* Is it the report of a worker that goes on? */
+static bool is_success(const struct words *words)
+{
+    return words->size >= REPORT_HEAD_BYTES && words->bytes[0] == ERR_NONE;
+}
+
+/*
+ * Waits for the report and its end. ssh hangs up when it has its socket, and when it goes: a worker
+ * that is still dialing is called off by that, and one that isn't has no ears for it. 0, or -1 with
+ * ctx->err set.
+ */
+static int receive(struct words *words, struct wires *wires, struct ctx *ctx)
+{
+    struct pollfd fds[] = {{.fd = wires->report[PIPE_READ], .events = POLLIN},
+                           {.fd = STDOUT_FILENO}};
+    ssize_t got = 1;
+
+    while (got != 0 && words->size < REPORT_BYTES) {
+        if (ctx_wait(ctx, fds, 2, CLOCK_NEVER) == -1)
+            return -1;
+        if (fds[1].revents) {
+            wire_close(&wires->life[PIPE_WRITE]);
+            ctx->deadline_ns = clock_ns() + GRACE_NS;
+            fds[1] = (struct pollfd){.fd = -1};
+        }
+        if (!fds[0].revents)
+            continue;
+        got = read(fds[0].fd, words->bytes + words->size, REPORT_BYTES - words->size);
+        if (got == -1 && errno != EINTR)
+            return err_set(ctx->err, ERR_CONNECT, "the worker's report: %s", strerror(errno));
+        if (got > 0)
+            words->size += (size_t)got;
+    }
+    return 0;
+}
+
+/* Sets err to what the worker has reported, or to how it has ended without a word. -1. */
+static int explain(const struct words *words, int status, struct err *err)
+{
+    if (words->size >= REPORT_HEAD_BYTES) {
+        enum err_code code = (enum err_code)words->bytes[0];
+        int length = (int)(words->size - REPORT_HEAD_BYTES);
+        return words->bytes[1]
+                   ? err_set_silent(err, code)
+                   : err_set(err, code, "%.*s", length, words->bytes + REPORT_HEAD_BYTES);
+    }
+    char *end = child_status_text(status);
+    (void)err_set(err, ERR_CONNECT, "the worker %s", end ? end : "has ended");
+    free(end);
+    return -1;
+}
+
+/* 0 when the worker goes on without us; -1 with ctx->err set when it has ended. */
+static int await(pid_t pid, struct wires *wires, struct ctx *ctx)
+{
+    struct words words = {.size = 0};
+    struct ctx patient = *ctx;
+    int status = 0;
+
+    patient.cancel_fd = -1;
+    patient.deadline_ns += GRACE_NS;
+    int done = receive(&words, wires, &patient);
+    if (done == 0 && is_success(&words))
+        return 0;
+    wire_close(&wires->life[PIPE_WRITE]);
+    if (child_wait(pid, &status, clock_ns() + GRACE_NS) == -1)
+        child_end(pid);
+    return done == 0 ? explain(&words, status, ctx->err) : -1;
+}
+
+/* --- both --- */
+
+int worker_serve(struct route *route, const struct endpoint *target, struct ctx *ctx)
+{
+    struct wires wires = WIRES_INIT;
+    pid_t pid = -1;
+    int done = -1;
+
+    if (os_pipe(wires.life) == 0 && os_pipe(wires.report) == 0)
+        pid = fork();
+    if (pid == -1) {
+        (void)err_set(ctx->err, ERR_CONNECT, "a worker: %s", strerror(errno));
+    } else if (pid > 0) {
+        wire_close(&wires.life[PIPE_READ]);
+        wire_close(&wires.report[PIPE_WRITE]);
+        done = await(pid, &wires, ctx);
+    } else {
+        wire_close(&wires.life[PIPE_WRITE]);
+        wire_close(&wires.report[PIPE_READ]);
+        /* Where it has died before, and where the system cannot do that, the pipe tells. */
+        os_die_with_parent(SIGTERM);
+        work(route, target, &wires, ctx);
+    }
+    wires_close(&wires);
+    return done;
+}
