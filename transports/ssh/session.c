@@ -54,7 +54,7 @@ static void keep_refusal(struct session *session, const uint8_t *packet, size_t 
         session->refusal.text = strndup((const char *)packet + OPEN_FAILURE_BYTES, length);
 }
 
-static void *session_alloc(size_t size, void **abstract)
+void *session_alloc(size_t size, void **abstract)
 {
     union block *block = size < SIZE_MAX - sizeof(*block) ? malloc(sizeof(*block) + size) : NULL;
 

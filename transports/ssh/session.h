@@ -63,6 +63,10 @@ struct session {
     struct auth *auth; /* during the login, for libssh2's callbacks */
 };
 
+/* malloc(3) for what a callback hands to libssh2, which frees it. `abstract` is what
+ * libssh2_session_abstract gives. */
+void *session_alloc(size_t size, void **abstract);
+
 /* Why the library cannot serve the gateway: an algorithm of its configuration that must be, and
  * isn't there. A text that the caller frees, or NULL. */
 char *session_lacks(const struct ssh_gateway *gateway);
