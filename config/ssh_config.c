@@ -84,16 +84,20 @@ static int take_file(void *field, const char *value, struct err *err)
 
 static int take_files(void *field, const char *value, struct err *err)
 {
-    list_release(field);
-    if (is_none(value))
-        return 0;
+    struct ssh_list *list = field;
+
+    list_release(list);
     for (value += text_span(value, BLANKS); *value; value += text_span(value, BLANKS)) {
         size_t length = text_until(value, BLANKS);
-        if (list_add(field, strndup(value, length), err) == -1)
+        if (list_add(list, strndup(value, length), err) == -1)
             return -1;
         value += length;
     }
-    return ((struct ssh_list *)field)->count > 0 ? 0 : -1;
+    if (list->count == 0)
+        return -1;
+    if (list->count == 1 && is_none(list->item[0]))
+        list_release(list);
+    return 0;
 }
 
 struct word {

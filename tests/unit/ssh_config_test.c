@@ -238,6 +238,7 @@ static const struct parse_row {
     {"known hosts", "globalknownhostsfile /a /b\t/c ",
      NO_GLOBALS "globals=/a\nglobals=/b\nglobals=/c\n"},
     {"known hosts: none", "globalknownhostsfile none", NO_GLOBALS},
+    {"known hosts: none and blanks", "globalknownhostsfile  none ", NO_GLOBALS},
     {"known hosts: the last line", "globalknownhostsfile /a /b\nglobalknownhostsfile /c",
      NO_GLOBALS "globals=/c\n"},
     {"known hosts command", "knownhostscommand /x %h", "known_command=/x %h\n"},

@@ -131,7 +131,7 @@ bool known_name_is_fit(const char *name)
         if (name[length] != ']' || strspn(name + length, "]:0123456789") != strlen(name + length))
             return false;
     }
-    if (length == 0 || memchr(name, ',', length) || strcspn(name, "@?*#[|'\"\\") < length)
+    if (length == 0 || memchr(name, ',', length) || strcspn(name, "!@?*#[|'\"\\") < length)
         return false;
     for (size_t i = 0; i < length; i++)
         if (name[i] == ']' || !isgraph((unsigned char)name[i]))
