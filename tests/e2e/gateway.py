@@ -80,6 +80,9 @@ class Keyring:
 
 # --- servers ---------------------------------------------------------------------------------------------
 
+# A server goes with the tests, also when they are killed.
+TIED = ["setpriv", "--pdeathsig", "TERM"]
+
 PAM = """\
 auth required pam_unix.so nodelay
 auth required pam_echo.so a code comes to your telephone
@@ -240,7 +243,7 @@ class Gateways:
         if name == "user_ca":
             self.keyring.path("ca")
         return self._start(kind, f"{name}{len(self.started)}", self.keyring, self.authorized,
-                           [*before, *self.etc.before], host_keys, lines)
+                           [*TIED, *before, *self.etc.before], host_keys, lines)
 
     def _start(self, kind, name, *args):
         self.started.append(kind(self.folder / name, *args))
@@ -248,11 +251,11 @@ class Gateways:
 
     @functools.cached_property
     def dropbear(self):
-        return self._start(Dropbear, "dropbear", self.keyring, self.etc.before)
+        return self._start(Dropbear, "dropbear", self.keyring, [*TIED, *self.etc.before])
 
     @functools.cached_property
     def closed_dropbear(self):
-        return self._start(Dropbear, "closed_dropbear", self.keyring, self.etc.before, "-j")
+        return self._start(Dropbear, "closed_dropbear", self.keyring, [*TIED, *self.etc.before], "-j")
 
     def at_22(self, room):
         return self.make("plain", room.before, OpenSshAt22)

@@ -136,7 +136,10 @@ def test_all_engines_come_to_the_same_verdict(travel, home, bastion, target, eng
 @pytest.mark.parametrize("kind", ["changed", "revoked"])
 def test_no_policy_lets_a_bad_key_pass(travel, home, bastion, target, engine, policy, kind):
     write(home, bastion, VERDICTS[kind][0])
-    failed(travel.run(target, "-o", f"stricthostkeychecking={policy}", engine=engine), 6, "host key", kind)
+    result = travel.run(target, "-o", f"stricthostkeychecking={policy}", engine=engine)
+    if engine == "openssh" and policy == "no":  # ssh(1) says what else it would have allowed
+        result = result._replace(err=result.err.splitlines(keepends=True)[-1])
+    failed(result, 6, "host key", kind)
 
 
 # --- where it is known -----------------------------------------------------------------------------------
