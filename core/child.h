@@ -87,9 +87,11 @@ struct child_output {
 };
 
 /*
- * Runs a program to its end and keeps its stdout, of at most `max` bytes. stdin is /dev/null. Blocks,
- * never past the ctx, and the child has ended when it returns. 0, and the caller releases it; -1 with
- * ctx->err set: ERR_CONNECT when the program could not be started or wrote more, ERR_TIME.
+ * Runs a program to its end and keeps its stdout, of at most `max` (> 0) bytes. stdin is /dev/null.
+ * Blocks, never past the ctx, and the child has ended when it returns; whoever else holds its stdout
+ * is not waited for. 0, and the caller releases it; -1 with ctx->err set: ERR_CONNECT when the
+ * program could not be started, wrote a NUL or more than that, or complained in more than
+ * CHILD_OUTPUT_MAX bytes; ERR_TIME.
  */
 int child_read(char *const *argv, size_t max, struct child_output *output, struct ctx *ctx);
 

@@ -80,6 +80,12 @@ static int outlet_read(struct outlet *outlet, enum err_code code, struct err *er
     return 0;
 }
 
+/* All of it, up to the first NUL. */
+static const char *outlet_text(const struct outlet *outlet)
+{
+    return outlet->text ? outlet->text : "";
+}
+
 static void outlet_release(struct outlet *outlet)
 {
     if (outlet->fd != -1)
@@ -200,7 +206,7 @@ static void talker_release(struct talker *talker)
 /* A copy of the first line of what was said. 0, or -1 with err set. */
 static int take_first_line(const struct talker *talker, char **line, struct err *err)
 {
-    const char *text = talker->outlets[0].text;
+    const char *text = outlet_text(&talker->outlets[0]);
     size_t length = strcspn(text, "\r\n");
 
     if (!text[length] && length < talker->outlets[0].size)
@@ -249,8 +255,9 @@ char *child_first_line(char *const *argv, struct ctx *ctx)
 static char *take_complaint(const struct outlet *outlet)
 {
     static const char ends[] = "\r\n";
-    const char *text = outlet->text + strspn(outlet->text, ends);
+    const char *text = outlet_text(outlet);
 
+    text += strspn(text, ends);
     return *text ? strndup(text, strcspn(text, ends)) : NULL;
 }
 
@@ -262,7 +269,7 @@ int child_read(char *const *argv, size_t max, struct child_output *output, struc
 
     *output = (struct child_output){.text = NULL};
     int done = talker_run(&talker, ctx);
-    if (done == 0 && out->size != strlen(out->text))
+    if (done == 0 && strlen(outlet_text(out)) != out->size)
         done = err_set(ctx->err, ERR_CONNECT, "%s: its output has a NUL byte", argv[0]);
     if (done == 0) {
         *output = (struct child_output){.text = out->text,

@@ -346,12 +346,15 @@ static void unescape_line_ends(char *text)
     char *to = text;
 
     for (const char *from = text; *from; from++) {
-        bool ends_line = from[0] == '\\' && from[1] == 'n';
+        if (from[0] == '\\' && from[1] == 'n') {
+            *to++ = '\n';
+            from++;
+            continue;
+        }
         /* The second backslash of two begins nothing. */
-        if (from[0] == '\\' && !ends_line)
+        if (from[0] == '\\')
             *to++ = *from++;
-        *to++ = ends_line ? '\n' : *from;
-        from += ends_line;
+        *to++ = *from;
     }
     *to = '\0';
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/os.h"
 #include "tests/unit/fake_ctx.h"
 #include "tests/unit/fake_fd.h"
 #include "tests/unit/fake_unit.h"
@@ -115,6 +116,34 @@ static void the_socket_keeps_its_flags(void **state)
         fd_close(&sock[0]);
         fd_close(&sock[1]);
     }
+}
+
+/* What a worker passes: each end has flags of its own. */
+static void one_end_of_a_pair(void **state)
+{
+    (void)state;
+    struct fake_ctx fake;
+    int sock[2];
+    int ends[2];
+
+    fd_socketpair(sock);
+    assert_int_equal(os_socketpair(ends), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_true(fd_is_nonblocking(ends[i]));
+        assert_int_equal(fcntl(ends[i], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    }
+    fake_ctx_init(&fake, UNIT_WAIT_MS);
+    assert_int_equal(fdpass_send(sock[0], ends[1], &fake.ctx), 0);
+    fd_close(&ends[1]);
+    int got = receive(sock[1]);
+    assert_false(fd_is_nonblocking(got));
+    assert_true(fd_is_nonblocking(ends[0]));
+    fd_put(got, "up", 2);
+    fd_close(&got);
+    fd_expect(ends[0], "up", 2);
+    fd_close(&ends[0]);
+    fd_close(&sock[0]);
+    fd_close(&sock[1]);
 }
 
 static void open_pipe(int ends[2])
@@ -265,6 +294,7 @@ int main(void)
     static struct unit unit;
     UNIT_TEST(&unit, one_byte_and_the_descriptor);
     UNIT_TEST(&unit, the_socket_keeps_its_flags);
+    UNIT_TEST(&unit, one_end_of_a_pair);
     UNIT_ROWS(&unit, check_refuses, check_rows);
     UNIT_TEST(&unit, check_takes_unix_sockets);
     UNIT_TEST(&unit, full_socket_runs_into_the_deadline);

@@ -2,6 +2,7 @@
 #include "core/prompt.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -494,6 +495,16 @@ static void stopped_output_stops_nothing_else(void **state)
     "ED25519 key fingerprint is SHA256:abc\\.\n"                                                   \
     "Are you sure (yes/no/[fingerprint])? "
 
+/* A terminal shows what was written a moment later. */
+static void expect_rest(struct fake_terminal *terminal, const char *text)
+{
+    int64_t until_ns = clock_ns() + UNIT_WAIT_MS * CLOCK_MS;
+
+    while (strcmp(terminal_rest(terminal), text) != 0 && clock_ns() < until_ns)
+        (void)poll(NULL, 0, 1);
+    assert_string_equal(terminal_rest(terminal), text);
+}
+
 static struct asked *asked_openly(const char *question)
 {
     struct asked *asked = asked_new();
@@ -537,7 +548,7 @@ static void shown_answer(void **state)
         expect_failure(asked, ERR_AUTH, "the question was not answered");
     assert_int_equal(tcgetattr(terminal.slave, &after), 0);
     assert_int_equal(after.c_lflag, before.c_lflag);
-    assert_string_equal(terminal_rest(&terminal), row->rest);
+    expect_rest(&terminal, row->rest);
     terminal_end(&terminal);
     asked_free(asked);
 }
@@ -597,7 +608,7 @@ static void shown_answer_is_stopped_and_ended(void **state)
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGINT);
     assert_false(asked->answered);
-    assert_string_equal(terminal_rest(&terminal), "^C\r\n");
+    expect_rest(&terminal, "^C\r\n");
     terminal_end(&terminal);
     asked_free(asked);
 }
@@ -628,7 +639,7 @@ static void silent_terminal_shows_the_answer_all_the_same(void **state)
     terminal_type(&terminal, "yes\n");
     expect_end(&terminal);
     expect_answer(asked, "yes");
-    assert_string_equal(terminal_rest(&terminal), "yes\r\n");
+    expect_rest(&terminal, "yes\r\n");
     terminal_end(&terminal);
     asked_free(asked);
 }
