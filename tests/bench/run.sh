@@ -65,7 +65,10 @@ measure()
             "$build/tests/bench/link" &&
         echo &&
         run "${PYTHON:-/usr/bin/python3}" "$here/proxies.py" ${quick:+"$quick"} "$build/stile" \
-            "$build/tests/bench"
+            "$build/tests/bench" &&
+        echo &&
+        run "${PYTHON:-/usr/bin/python3}" "$here/gateway.py" ${quick:+"$quick"} "$build/stile" \
+            "$build/tests/bench/link"
 }
 
 # The file with what is between the two lines replaced; nothing at all unless it has both, in order.
