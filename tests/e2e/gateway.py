@@ -358,6 +358,12 @@ class Askpass:
         (self.folder / "answer.0").write_text("exec sleep 600\n")
         return self
 
+    def close(self):
+        """Who still waits for an answer, of an ssh(1) that has gone, waits no more."""
+        for path in self.folder.glob("asked.*/pid"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(path.read_text()), signal.SIGKILL)
+
     @property
     def questions(self):
         asked = sorted(self.folder.glob("asked.*/pid"), key=lambda path: int(path.parent.suffix[1:]))
@@ -424,6 +430,10 @@ class Traveller:
         """(pid, program, words) of what runs for stile, itself too."""
         return tagged(self.tag)
 
+    def gone(self, what, besides=()):
+        """Waits until nothing of it runs but these programs."""
+        until(lambda: all(program in besides for _, program, _ in self.left()), f"all has ended: {what}")
+
     def close(self):
         for running in self.stile.started:
             if running.is_up():
@@ -449,8 +459,13 @@ def arrived(result):
     assert (result.code, result.out) == (0, BANNER), result
 
 
-def failed(result, code, *words, hop="ssh://bastion", number="1 of 1"):
-    """One line that names the hop and has these words."""
+def failed(result, code, *words, hop="ssh://bastion", number="1 of 1", more=False):
+    """One line that names the hop and has these words; `more`: ssh(1) may have said something before,
+    which comes with the gateway's name in front."""
+    *others, last = result.err.splitlines(keepends=True) or [""]
+    if more:
+        assert all(line.startswith("stile: gateway ") for line in others), result.err
+        result = result._replace(err=last)
     one_line(result, code)
     assert result.err.startswith(f"stile: hop {number} ({hop}): "), result.err
     for word in words:
