@@ -206,7 +206,7 @@ static const struct pem {
 } pems[] = {
     {"-----BEGIN RSA PRIVATE KEY-----", "ssh-rsa", false},
     {"-----BEGIN DSA PRIVATE KEY-----", "ssh-dss", false},
-    {"-----BEGIN EC PRIVATE KEY-----", NULL, false},
+    {"-----BEGIN EC PRIVATE KEY-----", "ecdsa-sha2-nistp256", false},
     {"-----BEGIN PRIVATE KEY-----", "", false},
     {"-----BEGIN ENCRYPTED PRIVATE KEY-----", NULL, true},
 };

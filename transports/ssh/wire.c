@@ -55,6 +55,18 @@ bool wire_is(const struct wire *wire, const char *text)
     return wire->left == strlen(text) && memcmp(wire->at, text, wire->left) == 0;
 }
 
+bool wire_list_has(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (const char *at = list; *at; at += strcspn(at, ",")) {
+        at += *at == ',';
+        if (strcspn(at, ",") == length && strncmp(at, name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
 uint8_t *wire_put_u32(uint8_t *at, uint32_t number)
 {
     for (int shift = 24; shift >= 0; shift -= 8)

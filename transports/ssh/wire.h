@@ -22,6 +22,9 @@ bool wire_take_string(struct wire *wire, struct wire *string);
 /* Is it this text? */
 bool wire_is(const struct wire *wire, const char *text);
 
+/* Is `name` in a name-list, which is text with commas between? */
+bool wire_list_has(const char *list, const char *name);
+
 /* Each writes to `at`, where there is room, and returns what is behind it. */
 uint8_t *wire_put_u32(uint8_t *at, uint32_t number);
 uint8_t *wire_put_string(uint8_t *at, const void *data, size_t size);
