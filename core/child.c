@@ -235,12 +235,13 @@ int child_wait(pid_t pid, int *status, int64_t until_ns)
 
 void child_end(pid_t pid)
 {
+    pid_t whom = getpgid(pid) == pid ? -pid : pid;
     int status;
 
-    (void)kill(pid, SIGTERM);
+    (void)kill(whom, SIGTERM);
     if (child_wait(pid, &status, clock_ns() + GRACE_NS) == 0)
         return;
-    (void)kill(pid, SIGKILL);
+    (void)kill(whom, SIGKILL);
     while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
         continue;
 }

@@ -26,8 +26,8 @@ struct child_plan {
      * child that isn't bound gets SIGTERM then, for it may have to put a terminal right. */
     bool bound;
 
-    /* In a process group of its own, so that the keyboard's signals don't even reach it: for a
-     * program that does not heed that they are ignored. It cannot ask at a terminal then. */
+    /* In a process group of its own: the keyboard's signals don't even reach it, and what it has
+     * started ends with it when we end it. It cannot ask at a terminal then. */
     bool apart;
 };
 
@@ -49,7 +49,8 @@ pid_t child_start(const struct child_plan *plan, struct err *err);
  */
 int child_wait(pid_t pid, int *status, int64_t until_ns);
 
-/* Ends the child and takes its status away: SIGTERM, a quarter of a second later SIGKILL. */
+/* Ends the child, and its process group if that is its own, and takes its status away: SIGTERM, a
+ * quarter of a second later SIGKILL. */
 void child_end(pid_t pid);
 
 /* "exited with 3" or "was killed by signal 9", in fresh memory that the caller frees; NULL when

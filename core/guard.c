@@ -21,6 +21,7 @@
  */
 static struct {
     pid_t pid;             /* 0: nobody is guarded */
+    pid_t whom;            /* for kill(2): the child, or its own group */
     pid_t group;           /* the child's; ours may change */
     bool echoes;           /* there is a terminal, and it did */
     struct termios before; /* if it did */
@@ -54,10 +55,10 @@ static void end_child(void)
 {
     if (has_ended())
         return;
-    (void)kill(guarded.pid, SIGTERM);
+    (void)kill(guarded.whom, SIGTERM);
     if (await_end())
         return;
-    (void)kill(guarded.pid, SIGKILL);
+    (void)kill(guarded.whom, SIGKILL);
     (void)await_end();
 }
 
@@ -141,6 +142,7 @@ pid_t guard_start(const struct child_plan *plan, struct err *err)
     pid_t pid = child_start(plan, err);
     if (pid != -1) {
         guarded.pid = pid;
+        guarded.whom = plan->apart ? -pid : pid;
         guarded.group = getpgrp();
         replace_handlers(SIG_DFL, end_with_child);
     }

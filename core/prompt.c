@@ -314,29 +314,56 @@ static bool is_set(const char *variable)
     return value && *value;
 }
 
-/* `question`, fit to be shown. */
-static char *prompt(const char *question, bool echo, struct ctx *ctx)
+/* Who is asked, as far as the environment says. */
+struct rules {
+    bool never;   /* no askpass */
+    bool allowed; /* askpass */
+    bool first;   /* askpass rather than the terminal */
+};
+
+static struct rules prompt_rules(void)
 {
     const char *require = getenv("SSH_ASKPASS_REQUIRE");
     bool force = require && strcasecmp(require, "force") == 0;
     bool prefer = require && strcasecmp(require, "prefer") == 0;
     bool never = require && strcasecmp(require, "never") == 0;
     bool allowed = force || (!never && (is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")));
-    int fd = -1, why = 0;
 
-    if (!allowed || !(force || prefer)) {
-        /* Of its own, so it may be made never to block. */
-        fd = open(TERMINAL, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-        why = errno;
-    }
+    return (struct rules){never, allowed, allowed && (force || prefer)};
+}
+
+/* Of its own, so it may be made never to block. */
+static int open_terminal(void)
+{
+    return open(TERMINAL, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+}
+
+bool prompt_is_at_terminal(void)
+{
+    struct rules rules = prompt_rules();
+    int fd = rules.first ? -1 : open_terminal();
+
+    if (fd != -1)
+        (void)close(fd);
+    return fd != -1;
+}
+
+/* `question`, fit to be shown. */
+static char *prompt(const char *question, bool echo, struct ctx *ctx)
+{
+    struct rules rules = prompt_rules();
+    int fd = rules.first ? -1 : open_terminal();
+    int why = errno;
+
     if (fd != -1)
         return prompt_terminal(fd, question, echo, ctx);
-    if (allowed)
+    if (rules.allowed)
         return prompt_askpass(question, ctx);
-    (void)err_set(
-        ctx->err, ERR_AUTH, "nobody can be asked: no terminal (%s: %s) and no askpass (%s)",
-        TERMINAL, strerror(why),
-        never ? "SSH_ASKPASS_REQUIRE is never" : "neither DISPLAY nor WAYLAND_DISPLAY is set");
+    (void)err_set(ctx->err, ERR_AUTH,
+                  "nobody can be asked: no terminal (%s: %s) and no askpass (%s)", TERMINAL,
+                  strerror(why),
+                  rules.never ? "SSH_ASKPASS_REQUIRE is never"
+                              : "neither DISPLAY nor WAYLAND_DISPLAY is set");
     return NULL;
 }
 

@@ -7,6 +7,8 @@
 #ifndef STILE_CORE_PROMPT_H
 #define STILE_CORE_PROMPT_H
 
+#include <stdbool.h>
+
 #include "core/ctx.h"
 
 /*
@@ -24,5 +26,8 @@ char *prompt_secret(const char *question, struct ctx *ctx);
 /* The same for what is no secret: what is typed is shown. A question of several lines keeps its line
  * ends. */
 char *prompt_line(const char *question, struct ctx *ctx);
+
+/* Would a question be asked at the terminal now? Else by askpass, or there is nobody. */
+bool prompt_is_at_terminal(void);
 
 #endif

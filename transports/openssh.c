@@ -15,6 +15,7 @@
 #include "core/child.h"
 #include "core/clock.h"
 #include "core/os.h"
+#include "core/prompt.h"
 #include "core/text.h"
 #include "transports/command.h"
 #include "transports/handover.h"
@@ -380,6 +381,13 @@ static int await_up(struct openssh *own, struct stream *stream, struct ctx *ctx)
     return 0;
 }
 
+/* As long as it may ask at the terminal it must stay in our group. Else it is better off: a master's
+ * client takes signals that it found ignored, and an askpass would outlive it. */
+static bool is_apart(const struct ssh_gateway *gateway, bool alone)
+{
+    return (alone && openssh_has_master(gateway)) || !prompt_is_at_terminal();
+}
+
 struct stream *openssh_dial(const struct ssh_gateway *gateway, struct stream *below,
                             const struct endpoint *to, struct ctx *ctx)
 {
@@ -400,7 +408,7 @@ struct stream *openssh_dial(const struct ssh_gateway *gateway, struct stream *be
         .layer = SSH,
         .label = gateway->name,
         .ear = &own->ear,
-        .apart = alone && openssh_has_master(gateway),
+        .apart = is_apart(gateway, alone),
     };
     stream = command_start(&command, ctx);
     words_free(words);
@@ -421,9 +429,10 @@ struct stream *openssh_dial(const struct ssh_gateway *gateway, struct stream *be
 bool openssh_exists(void)
 {
     char *path = child_find_program(SSH);
+    bool there = path;
 
     free(path);
-    return path;
+    return there;
 }
 
 bool openssh_has_master(const struct ssh_gateway *gateway)

@@ -13,11 +13,6 @@ struct shape {
     const char *part;  /* behind the start; NULL: anything */
 };
 
-/* For the user, though it looks like a reason. */
-static const struct shape shown[] = {
-    {"Permission denied, please try again.", NULL},
-};
-
 /* How the reason is made of the line. */
 enum recipe {
     AS_IT_IS,
@@ -74,7 +69,7 @@ static const struct row {
     {{"Error: forwarding disabled due to host key", NULL}, ERR_AUTH, AS_IT_IS, NULL},
 
     /* The login. */
-    {{NULL, "Permission denied ("}, ERR_AUTH, FROM_PART, NULL},
+    {{NULL, ": Permission denied ("}, ERR_AUTH, AS_IT_IS, NULL},
     {{"Received disconnect from ", "Too many authentication"}, ERR_AUTH, FROM_PART, NULL},
     {{"Authentication failed.", NULL}, ERR_AUTH, AS_IT_IS, NULL},
 
@@ -139,6 +134,11 @@ static const struct shape noise[] = {
     {"  ssh-keygen -f ", NULL},
     {"This could mean that a stolen key is being used to", NULL},
     {"impersonate this host.", NULL},
+    {NULL, " is disabled to avoid man-in-the-middle attacks."},
+    {"UpdateHostkeys is disabled because the host key is not trusted.", NULL},
+
+    /* The next question says so. */
+    {"Permission denied, please try again.", NULL},
 };
 
 /* Does the line look like that? *part is then where its part begins, *rest what is behind. */
@@ -363,8 +363,6 @@ enum openssh_line openssh_log_take(struct openssh_log *log, const char *line, in
     take_signs(log, line, now_ns);
     if (IS_AMONG(debugging, line))
         return OPENSSH_TRACE;
-    if (IS_AMONG(shown, line))
-        return OPENSSH_SHOW;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (!has_shape(&rows[i].shape, line, &part, &rest))
             continue;

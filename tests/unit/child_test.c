@@ -230,6 +230,9 @@ static void found_in_path(void **state)
                    first, (int)(strrchr(second, '/') - second), second, before);
     assert_int_equal(setenv("PATH", path, 1), 0);
     assert_int_equal(wait_exit(start(argv, -1, -1, false)), 8);
+    char *file = child_find_program(argv[0]);
+    assert_string_equal(file, second);
+    free(file);
 
     /* One that may not be run is told from one that is not there. */
     struct child_plan plan = {.argv = argv, .in = -1, .out = -1, .err = 2};
@@ -237,6 +240,8 @@ static void found_in_path(void **state)
     assert_int_equal(chmod(second, 0600), 0);
     assert_int_equal(child_start(&plan, &err), -1);
     assert_err(&err, ERR_CONNECT, "stile-test-tool: Permission denied");
+    assert_null(child_find_program(argv[0]));
+    assert_int_equal(errno, EACCES);
 
     assert_int_equal(setenv("PATH", before, 1), 0);
     free(before);
@@ -373,6 +378,33 @@ static void end_of_a_child(void **state)
     await_end_of(lifeline);
     /* It did not need the time that a stubborn one gets, by far. */
     assert_true(clock_ns() - begin < 20 * CLOCK_S);
+}
+
+/* What it has started ends with it, as it is alone in its group with that. */
+static void end_of_a_child_apart(void **state)
+{
+    (void)state;
+    struct child_plan plan = {
+        .argv = SH("sleep 1000 & sleep 1000 & echo $!; wait"), .in = -1, .err = 2, .apart = true};
+    struct err err = ERR_INIT;
+    int out[2];
+    char byte;
+
+    fd_pipe(out);
+    plan.out = out[1];
+    pid_t pid = child_start(&plan, &err);
+    assert_true(pid > 0);
+    assert_int_equal(getpgid(pid), pid);
+    assert_int_not_equal(getpgrp(), pid);
+    fd_get(out[0], &byte, 1);
+    child_end(pid);
+    assert_true(is_gone(pid));
+    /* They had the pipe, too. */
+    fd_close(&out[1]);
+    do
+        (void)fd_await(out[0], POLLIN);
+    while (read(out[0], &byte, 1) == 1);
+    fd_close(&out[0]);
 }
 
 static void end_of_a_stubborn_child(void **state)
@@ -736,6 +768,7 @@ int main(void)
     UNIT_ROWS(&unit, dies_with_its_parent, orphan_rows);
     UNIT_TEST(&unit, wait_has_a_limit);
     UNIT_TEST(&unit, end_of_a_child);
+    UNIT_TEST(&unit, end_of_a_child_apart);
     UNIT_TEST(&unit, end_of_a_stubborn_child);
     UNIT_TEST(&unit, end_of_an_ended_child);
     UNIT_TEST(&unit, status_in_words);

@@ -25,14 +25,16 @@ struct keeper {
     int ignored; /* a signal; 0 = none */
     int number;  /* the signal that ends it; 0 = another one will */
     bool leaves; /* its process group */
+    bool apart;  /* the child has a group of its own */
 };
 
 /* The pid, or -1. */
-static pid_t start(const char *script, int out)
+static pid_t start(const char *script, int out, bool apart)
 {
     char sh[] = "sh", option[] = "-c", text[512];
     char *argv[] = {sh, option, text, NULL};
-    struct child_plan plan = {.argv = argv, .in = -1, .out = out, .err = -1, .bound = true};
+    struct child_plan plan = {
+        .argv = argv, .in = -1, .out = out, .err = -1, .bound = true, .apart = apart};
     struct err err = ERR_INIT;
 
     (void)snprintf(text, sizeof(text), "%s", script);
@@ -49,7 +51,7 @@ static _Noreturn void keep(const struct keeper *keeper)
     (void)alarm(UNIT_LIMIT_S);
     if (keeper->ignored)
         (void)signal(keeper->ignored, SIG_IGN);
-    if (start(keeper->script, keeper->said[1]) == -1)
+    if (start(keeper->script, keeper->said[1], keeper->apart) == -1)
         _exit(2);
     if (keeper->leaves && setpgid(0, 0) == -1)
         _exit(3);
@@ -102,6 +104,19 @@ static void the_child_is_asked_to_end(void **state)
 {
     const struct signal_row *row = *state;
     struct keeper keeper = {.script = POLITE};
+    pid_t pid = keeper_start(&keeper);
+
+    assert_int_equal(kill(pid, row->number), 0);
+    keeper_died(&keeper, pid, row->number, "bye\n");
+}
+
+/* Its own child says the same. */
+static void a_child_apart_ends_with_what_it_has_started(void **state)
+{
+    const struct signal_row *row = *state;
+    struct keeper keeper = {.script = "sh -c 'trap \"echo bye; exit\" TERM; echo ready;"
+                                      "while :; do sleep 0.02; done'; exit 1",
+                            .apart = true};
     pid_t pid = keeper_start(&keeper);
 
     assert_int_equal(kill(pid, row->number), 0);
@@ -166,7 +181,7 @@ static void released_it_is_as_it_was(void **state)
 {
     (void)state;
     int status;
-    pid_t pid = start("exit 3", -1);
+    pid_t pid = start("exit 3", -1, false);
 
     assert_true(pid > 0);
     for (size_t i = 0; i < 3; i++)
@@ -190,7 +205,7 @@ static void released_it_is_as_it_was(void **state)
 static void one_at_a_time(void **state)
 {
     (void)state;
-    pid_t first = start("exec sleep 1000", -1), second = start("exec sleep 1000", -1);
+    pid_t first = start("exec sleep 1000", -1, false), second = start("exec sleep 1000", -1, false);
 
     assert_true(first > 0 && second > 0);
     guard_release(second);
@@ -275,6 +290,7 @@ int main(void)
     static struct unit unit;
 
     UNIT_ROWS(&unit, the_child_is_asked_to_end, signal_rows);
+    UNIT_ROWS(&unit, a_child_apart_ends_with_what_it_has_started, signal_rows);
     UNIT_ROWS(&unit, a_child_that_does_not_listen_is_killed, signal_rows);
     UNIT_ROWS(&unit, a_child_that_has_ended_is_no_hindrance, signal_rows);
     UNIT_ROWS(&unit, what_is_ignored_stays_ignored, signal_rows);

@@ -36,6 +36,7 @@ struct asked {
     int ignored; /* a signal that is ignored; 0 = none */
 
     /* After. */
+    bool at_terminal; /* prompt_is_at_terminal */
     bool answered;
     char answer[SECRET_MAX];
     enum err_code code;
@@ -79,6 +80,7 @@ static int ask(void *arg)
         (void)signal(asked->ignored, SIG_IGN);
     fake_ctx_init(&fake, asked->limit_ms);
     fake.ctx.cancel_fd = asked->cancel_fd;
+    asked->at_terminal = prompt_is_at_terminal();
     char *answer = (asked->shown ? prompt_line : prompt_secret)(asked->question, &fake.ctx);
     asked->answered = answer != NULL;
     if (answer)
@@ -857,6 +859,7 @@ static void rule_at_a_terminal(void **state)
     }
     expect_end(&terminal);
     expect_answer(asked, row->at_terminal == PERSON ? "person" : "program");
+    assert_int_equal(asked->at_terminal, row->at_terminal == PERSON);
     if (row->at_terminal == PROGRAM)
         assert_string_equal(terminal_rest(&terminal), "");
     assert_int_equal(remove_askpass(path, QUESTION), row->at_terminal == PROGRAM);
@@ -876,6 +879,7 @@ static void rule_without_a_terminal(void **state)
         expect_answer(asked, "program");
     else
         expect_failure(asked, ERR_AUTH, "/dev/tty");
+    assert_false(asked->at_terminal);
     assert_int_equal(remove_askpass(path, QUESTION), row->without == PROGRAM);
     asked_free(asked);
 }
