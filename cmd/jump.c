@@ -37,11 +37,9 @@ static char *url_of(const char *from, size_t length)
     if (is_url(from))
         return strndup(from, length);
 
-    char *url = malloc(strlen(SCHEME) + 3 * length + 1);
-    if (!url)
+    char *encoded = malloc(3 * length + 1), *to = encoded;
+    if (!encoded)
         return NULL;
-    memcpy(url, SCHEME, strlen(SCHEME));
-    char *to = url + strlen(SCHEME);
     for (const char *at = from; at < from + length; at++) {
         *to++ = *at;
         if (*at == '%') {
@@ -50,6 +48,8 @@ static char *url_of(const char *from, size_t length)
         }
     }
     *to = '\0';
+    char *url = text_join(SCHEME, encoded, (char *)NULL);
+    free(encoded);
     return url;
 }
 

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/child.h"
@@ -23,21 +22,22 @@
 /* ssh has closed its socket, and the stream takes nothing of what is still to be sent. */
 #define PATIENCE_NS (10 * CLOCK_S)
 
-/* Where copies of stderr are looked for: they were made early, so their numbers are small. */
-#define COPIES_BELOW 256
-
 /* What the worker reports, once: an err's code and whether it is silent, one byte each, then its
  * text. */
 #define REPORT_HEAD_BYTES 2
 #define REPORT_BYTES (REPORT_HEAD_BYTES + TEXT_SHOWN_MAX)
 
-/* Between the two. */
+/* Pipes between the two. */
 struct wires {
     int life[PIPE_ENDS];   /* to the worker: nothing, and a hang-up when it is to give up */
-    int report[PIPE_ENDS]; /* from the worker */
+    int report[PIPE_ENDS]; /* from the worker, as all others */
+
+    /* What is for stderr: the trace, and what commands say. Whoever passes that on has a copy of the
+     * descriptor, so stderr itself would stay open with them. */
+    int log[PIPE_ENDS];
 };
 
-#define WIRES_INIT ((struct wires){{-1, -1}, {-1, -1}})
+#define WIRES_INIT ((struct wires){{-1, -1}, {-1, -1}, {-1, -1}})
 
 static void wire_close(int *end)
 {
@@ -51,6 +51,7 @@ static void wires_close(struct wires *wires)
     for (int i = 0; i < PIPE_ENDS; i++) {
         wire_close(&wires->life[i]);
         wire_close(&wires->report[i]);
+        wire_close(&wires->log[i]);
     }
 }
 
@@ -88,27 +89,11 @@ static struct stream *hand_over(struct ctx *ctx)
     return near;
 }
 
-/* Whoever passes messages on has a copy of stderr. */
-static void detach_copies(int null, const struct stat *of)
-{
-    struct stat st;
-
-    for (int fd = STDERR_FILENO + 1; fd < COPIES_BELOW; fd++)
-        if (fstat(fd, &st) == 0 && st.st_dev == of->st_dev && st.st_ino == of->st_ino &&
-            dup2(null, fd) == fd)
-            (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
-
-/* Leaves everybody. Messages of commands, and the trace, go nowhere from here on. */
 static void detach(int null)
 {
-    struct stat st;
-
     os_die_with_parent(0);
     (void)setsid();
     (void)!chdir("/");
-    if (fstat(STDERR_FILENO, &st) == 0)
-        detach_copies(null, &st);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         (void)dup2(null, fd);
 }
@@ -136,25 +121,28 @@ static int set_up(struct route *route, const struct endpoint *target, struct str
 }
 
 static void work(struct route *route, const struct endpoint *target, struct wires *wires,
-                 struct ctx *ctx)
+                 const struct ctx *parents)
 {
+    struct trace trace = *parents->trace;
+    struct ctx ctx = *parents;
     struct stream *near = NULL, *remote = NULL;
     struct err end = ERR_INIT;
 
-    ctx->cancel_fd = wires->life[PIPE_READ];
-    int done = set_up(route, target, &near, &remote, ctx);
-    report(wires->report[PIPE_WRITE], ctx->err);
-    wires_close(wires);
-    ctx->cancel_fd = -1;
+    trace.fd = wires->log[PIPE_WRITE];
+    ctx.trace = &trace;
+    ctx.cancel_fd = wires->life[PIPE_READ];
+    int done = set_up(route, target, &near, &remote, &ctx);
+    report(wires->report[PIPE_WRITE], ctx.err);
+    wire_close(&wires->report[PIPE_WRITE]);
     if (done == 0) {
-        if (relay_run_patiently(near, remote, PATIENCE_NS, NULL, ctx->trace, &end) == RELAY_DONE)
+        if (relay_run_patiently(near, remote, PATIENCE_NS, NULL, &trace, &end) == RELAY_DONE)
             (void)stream_finish(remote, &end);
         err_release(&end);
         stream_close(near);
         stream_close(remote);
     }
-    (void)err_set_silent(ctx->err, ERR_STREAM);
-    err_silence(ctx->err);
+    (void)err_set_silent(ctx.err, ERR_STREAM);
+    err_silence(ctx.err);
 }
 
 /* --- the parent --- */
@@ -170,6 +158,31 @@ static bool is_success(const struct words *words)
     return words->size >= REPORT_HEAD_BYTES && words->bytes[0] == ERR_NONE;
 }
 
+/* Shows what is there of the log now. */
+static void show(int log)
+{
+    struct pollfd pfd = {.fd = log, .events = POLLIN};
+    char lines[4096];
+    ssize_t got = 1;
+
+    while (got > 0 && poll(&pfd, 1, 0) == 1) {
+        got = read(log, lines, sizeof(lines));
+        if (got > 0)
+            (void)!write(STDERR_FILENO, lines, (size_t)got);
+    }
+}
+
+/* Takes what is there of the report. True at its end, or when it can't be read. */
+static bool take(struct words *words, int report)
+{
+    ssize_t got = read(report, words->bytes + words->size, REPORT_BYTES - words->size);
+
+    if (got == -1)
+        return errno != EINTR;
+    words->size += (size_t)got;
+    return got == 0 || words->size == REPORT_BYTES;
+}
+
 /*
  * Waits for the report and its end. ssh hangs up when it has its socket, and when it goes: a worker
  * that is still dialing is called off by that, and one that isn't has no ears for it. 0, or -1 with
@@ -177,27 +190,31 @@ static bool is_success(const struct words *words)
  */
 static int receive(struct words *words, struct wires *wires, struct ctx *ctx)
 {
-    struct pollfd fds[] = {{.fd = wires->report[PIPE_READ], .events = POLLIN},
-                           {.fd = STDOUT_FILENO}};
-    ssize_t got = 1;
+    enum {
+        REPORT,
+        SSH,
+        LOG,
+        FDS
+    };
+    struct pollfd fds[FDS] = {
+        [REPORT] = {.fd = wires->report[PIPE_READ], .events = POLLIN},
+        [SSH] = {.fd = STDOUT_FILENO},
+        [LOG] = {.fd = wires->log[PIPE_READ], .events = POLLIN},
+    };
 
-    while (got != 0 && words->size < REPORT_BYTES) {
-        if (ctx_wait(ctx, fds, 2, CLOCK_NEVER) == -1)
+    for (;;) {
+        if (ctx_wait(ctx, fds, FDS, CLOCK_NEVER) == -1)
             return -1;
-        if (fds[1].revents) {
+        if (fds[SSH].revents) {
             wire_close(&wires->life[PIPE_WRITE]);
             ctx->deadline_ns = clock_ns() + GRACE_NS;
-            fds[1] = (struct pollfd){.fd = -1};
+            fds[SSH] = (struct pollfd){.fd = -1};
         }
-        if (!fds[0].revents)
-            continue;
-        got = read(fds[0].fd, words->bytes + words->size, REPORT_BYTES - words->size);
-        if (got == -1 && errno != EINTR)
-            return err_set(ctx->err, ERR_CONNECT, "the worker's report: %s", strerror(errno));
-        if (got > 0)
-            words->size += (size_t)got;
+        if (fds[LOG].revents)
+            show(fds[LOG].fd);
+        if (fds[REPORT].revents && take(words, fds[REPORT].fd))
+            return 0;
     }
-    return 0;
 }
 
 /* Sets err to what the worker has reported, or to how it has ended without a word. -1. */
@@ -226,11 +243,15 @@ static int await(pid_t pid, struct wires *wires, struct ctx *ctx)
     patient.cancel_fd = -1;
     patient.deadline_ns += GRACE_NS;
     int done = receive(&words, wires, &patient);
-    if (done == 0 && is_success(&words))
+    bool goes_on = done == 0 && is_success(&words);
+    if (!goes_on) {
+        wire_close(&wires->life[PIPE_WRITE]);
+        if (child_wait(pid, &status, clock_ns() + GRACE_NS) == -1)
+            child_end(pid);
+    }
+    show(wires->log[PIPE_READ]);
+    if (goes_on)
         return 0;
-    wire_close(&wires->life[PIPE_WRITE]);
-    if (child_wait(pid, &status, clock_ns() + GRACE_NS) == -1)
-        child_end(pid);
     return done == 0 ? explain(&words, status, ctx->err) : -1;
 }
 
@@ -242,17 +263,19 @@ int worker_serve(struct route *route, const struct endpoint *target, struct ctx 
     pid_t pid = -1;
     int done = -1;
 
-    if (os_pipe(wires.life) == 0 && os_pipe(wires.report) == 0)
+    if (os_pipe(wires.life) == 0 && os_pipe(wires.report) == 0 && os_pipe(wires.log) == 0)
         pid = fork();
     if (pid == -1) {
         (void)err_set(ctx->err, ERR_CONNECT, "a worker: %s", strerror(errno));
     } else if (pid > 0) {
         wire_close(&wires.life[PIPE_READ]);
         wire_close(&wires.report[PIPE_WRITE]);
+        wire_close(&wires.log[PIPE_WRITE]);
         done = await(pid, &wires, ctx);
     } else {
         wire_close(&wires.life[PIPE_WRITE]);
         wire_close(&wires.report[PIPE_READ]);
+        wire_close(&wires.log[PIPE_READ]);
         /* Where it has died before, and where the system cannot do that, the pipe tells. */
         os_die_with_parent(SIGTERM);
         work(route, target, &wires, ctx);

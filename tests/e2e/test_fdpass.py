@@ -223,8 +223,8 @@ def test_a_worker_takes_its_command_along(stile, handed, tmp_path):
     until(lambda: status(command, "State") is None, "the command is gone")
 
 
-def test_what_a_command_says_is_shown_until_the_socket_is_handed_over(stile, handed):
-    """Afterwards nobody holds the terminal any more."""
+def test_what_a_command_says_when_the_socket_is_handed_over_goes_nowhere(stile, handed):
+    """It would need somebody who holds on to the terminal."""
     running, conn = handed(shell("echo ready; read line; echo lost >&2; cat"))
     assert read_exactly(conn, 6) == b"ready\n"
     conn.sendall(b"go on\nx")
@@ -271,6 +271,15 @@ def test_a_failure_may_be_told_by_its_exit_status_alone(stile, pair):
     _, theirs = pair
     running = stile.start("-q", "--fdpass", "-x", "exec:/nosuch/program", *TARGET, stdin=theirs, stdout=theirs)
     assert (running.wait(), running.err()) == (4, "")
+
+
+def test_what_a_command_says_is_shown_until_then(stile, pair):
+    _, theirs = pair
+    hops = shell("echo hello >&2; exit 3") + ",https://proxy.example"
+    running = stile.start("--fdpass", "-x", hops, *TARGET, stdin=theirs, stdout=theirs)
+    assert running.wait() == 5
+    assert running.err().startswith("stile: exec:sh: hello\nstile: hop 2 of 2 (https://proxy.example")
+    assert running.err().count("\n") == 2
 
 
 @pytest.fixture
