@@ -239,20 +239,11 @@ struct stream *command_start(const struct command *command, struct ctx *ctx)
     return NULL;
 }
 
-/* --- words --- */
+/* --- its name --- */
 
 const char *command_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
     return slash && slash[1] ? slash + 1 : path;
-}
-
-bool command_is_plain_host(const char *host)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "0123456789-._:%";
-
-    return host[0] != '-' && host[strspn(host, plain)] == '\0';
 }

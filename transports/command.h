@@ -48,7 +48,4 @@ struct stream *command_start(const struct command *command, struct ctx *ctx);
 /* The name of a program as messages have it: without its folder. */
 const char *command_name(const char *path);
 
-/* Is the host one that is a word for every shell, and no option for any program? */
-bool command_is_plain_host(const char *host);
-
 #endif

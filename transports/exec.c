@@ -16,7 +16,7 @@ static char **exec_words(const struct hop *hop, const struct endpoint *to, struc
         (void)err_set(err, ERR_USAGE, "exec: %s: a command is given a host and a port", to->text);
         return NULL;
     }
-    if (!command_is_plain_host(to->host)) {
+    if (!words_is_plain(to->host)) {
         (void)err_set(err, ERR_USAGE,
                       "exec: %s: only ASCII letters, digits and -._:%% may be in a host for a "
                       "command",

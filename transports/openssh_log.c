@@ -186,24 +186,26 @@ static const struct refusal {
 
 static char *refusal(const struct openssh_log *log, const char *rest)
 {
-    const char *start[] = {log->command ? "a session" : "connect to ",
-                           log->command ? "" : log->target};
-    size_t count = sizeof(refusals) / sizeof(refusals[0]);
+    const char *doing = log->command ? "a session" : "connect to ";
+    const char *to = log->command ? "" : log->target;
+    const char *says = NULL;
+    size_t i = 0, count = sizeof(refusals) / sizeof(refusals[0]);
 
-    for (size_t i = 0; i < count; i++) {
-        size_t length = strlen(refusals[i].reason);
-        if (strncmp(rest, refusals[i].reason, length) != 0)
-            continue;
-        const char *text = rest + length;
-        text += strspn(text, ": ");
-        if (!refusals[i].says && *text)
-            return text_join(start[0], start[1], ": ", text, (char *)NULL);
-        const char *says = refusals[i].says ? refusals[i].says : "it cannot connect there";
-        if (!*text)
-            return text_join(start[0], start[1], ": ", says, (char *)NULL);
-        return text_join(start[0], start[1], ": ", says, " (it says: ", text, ")", (char *)NULL);
-    }
-    return text_join(start[0], start[1], ": ", rest, (char *)NULL);
+    while (i < count && !text_same_start(rest, refusals[i].reason, strlen(refusals[i].reason)))
+        i++;
+    if (i == count)
+        return text_join(doing, to, ": ", rest, (char *)NULL);
+    rest += strlen(refusals[i].reason);
+    rest += strspn(rest, ": ");
+    if (!log->command)
+        says = refusals[i].says;
+    if (!says && *rest)
+        return text_join(doing, to, ": ", rest, (char *)NULL);
+    if (!says)
+        says = "refused";
+    if (!*rest)
+        return text_join(doing, to, ": ", says, (char *)NULL);
+    return text_join(doing, to, ": ", says, " (it says: ", rest, ")", (char *)NULL);
 }
 
 /* "192.0.2.1 port 22:2: Too many authentication failures" */
