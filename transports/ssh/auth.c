@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/credential.h"
 #include "core/text.h"
 #include "transports/ssh/login.h"
 #include "transports/ssh/wire.h"
@@ -54,6 +53,7 @@ static void hear_failure(struct auth *auth, struct wire rest)
     char *offers = strndup((const char *)list.at, list.left);
     if (!offers)
         return;
+    text_cut(offers);
     free(auth->offers);
     auth->offers = offers;
     auth->partial = partial;
@@ -71,6 +71,19 @@ static void hear_key(struct auth *auth, struct wire rest)
         auth->accepted = true;
 }
 
+/* byte SSH_MSG_USERAUTH_INFO_REQUEST, string name, string instruction, string language, uint32 number
+ * of prompts, … */
+static void hear_questions(struct auth *auth, struct wire rest)
+{
+    struct wire text;
+    uint32_t count;
+
+    if (wire_take_string(&rest, &text) && wire_take_string(&rest, &text) &&
+        wire_take_string(&rest, &text) && wire_take_u32(&rest, &count))
+        auth->talk_requests++;
+}
+
+/* What is no packet doesn't look like one: in a text all lengths would be beyond its end. */
 void auth_heard(struct auth *auth, const uint8_t *block, size_t size)
 {
     struct wire rest = {block, size};
@@ -83,243 +96,7 @@ void auth_heard(struct auth *auth, const uint8_t *block, size_t size)
     else if (number == USERAUTH_PK_OK && auth->offered)
         hear_key(auth, rest);
     else if (number == USERAUTH_INFO_REQUEST && auth->talking)
-        auth->talk_requests++;
-}
-
-/* --- the end of a login --- */
-
-static const char *lacking_text(const struct auth *auth)
-{
-    return auth->ring.ability.lacking ? auth->ring.ability.lacking : auth->ability.lacking;
-}
-
-/* Leaves the login to ssh(1), where that can do more. */
-static bool leave_to_ssh(struct auth *auth)
-{
-    const char *text = lacking_text(auth);
-
-    if (!auth->lacking || !text)
-        return false;
-    *auth->lacking = strdup(text);
-    return *auth->lacking;
-}
-
-bool login_may_ask(struct auth *auth)
-{
-    return !leave_to_ssh(auth);
-}
-
-/* Adds to a text in fresh memory; it is NULL where memory is lacking. */
-static void add_part(char **all, const char *before, const char *text, const char *behind)
-{
-    char *longer =
-        *all ? text_join(*all, **all ? "; " : "", before, text, behind, (char *)NULL) : NULL;
-
-    free(*all);
-    *all = longer;
-}
-
-/* What was tried, in fresh memory; NULL when there is none. */
-static char *report(const struct auth *auth, const char *why)
-{
-    const char *lacks = lacking_text(auth), *unused = auth->ring.unused;
-    char digits[TEXT_DIGITS_MAX];
-    char *all = strdup("");
-
-    if (why)
-        add_part(&all, why, "", "");
-    if (auth->offers)
-        add_part(&all, "the gateway offers ", *auth->offers ? auth->offers : "nothing more", "");
-    if (auth->tried) {
-        char *keys = text_join("tried ", text_digits(auth->keys_tried, digits),
-                               auth->keys_tried == 1 ? " key (" : " keys (", (char *)NULL);
-        add_part(&all, keys ? keys : "tried (", auth->tried, ")");
-        free(keys);
-    } else if (auth->has_ring) {
-        add_part(&all, "there is no key to try", "", "");
-    }
-    if (auth->talks_refused)
-        add_part(&all, "the answers were not accepted", "", "");
-    if (auth->passwords_refused)
-        add_part(&all, "the password was not accepted", "", "");
-    if (auth->config->batch_mode)
-        add_part(&all, "BatchMode asks nobody", "", "");
-    if (unused)
-        add_part(&all, unused, "", "");
-    if (lacks)
-        add_part(&all, lacks, "", "");
-    if (auth->said)
-        add_part(&all, "it says: ", auth->said, "");
-    return all;
-}
-
-static enum outcome fail(struct auth *auth, const char *why)
-{
-    char *text = report(auth, why);
-
-    if (text)
-        (void)err_set(auth->ctx->err, ERR_AUTH, "%s: no login as %s: %s",
-                      auth->session->gateway->name, auth->config->user, text);
-    else
-        (void)err_no_memory(auth->ctx->err);
-    free(text);
-    return LOGIN_OVER;
-}
-
-/* The gateway has hung up. */
-static enum outcome hung_up(struct auth *auth)
-{
-    const char *goodbye = auth->session->goodbye;
-    bool had_enough = goodbye && strstr(goodbye, "oo many authentication failures");
-
-    if (leave_to_ssh(auth))
-        return LOGIN_OVER;
-    if (had_enough && auth->keys_tried > 0)
-        return fail(auth, "too many keys for this gateway, which says: Too many authentication "
-                          "failures; IdentitiesOnly and the right IdentityFile offer fewer");
-    if (auth->refusals > 0 && goodbye)
-        return fail(auth, goodbye);
-    if (auth->refusals > 0)
-        return fail(auth, session_end(auth->session));
-    (void)session_fault(auth->session, ERR_REFUSED, "login", auth->ctx);
-    return LOGIN_OVER;
-}
-
-enum outcome login_outcome(struct auth *auth, int code, unsigned refusals)
-{
-    if (code == 0)
-        return LOGIN_DONE;
-    if (code == LIBSSH2_ERROR_EAGAIN)
-        return LOGIN_OVER;
-    if (auth->refusals != refusals) {
-        TRACE(auth->ctx->trace, LAYER, "%s; the gateway offers %s",
-              auth->partial ? "accepted, and more is wanted" : "refused", auth->offers);
-        return LOGIN_REFUSED;
-    }
-    if (session_end(auth->session))
-        return hung_up(auth);
-    if (code != LIBSSH2_ERROR_AUTHENTICATION_FAILED)
-        return LOGIN_EXHAUSTED;
-    /* What else it said was not heard. */
-    free(auth->offers);
-    auth->offers = NULL;
-    return LOGIN_REFUSED;
-}
-
-enum outcome login_fault(struct auth *auth, const char *doing)
-{
-    (void)session_fault(auth->session, ERR_REFUSED, doing, auth->ctx);
-    return LOGIN_OVER;
-}
-
-/* --- what the gateway offers --- */
-
-/* libssh2 1.10 compares a length in a round of questions with that of the last list of methods, and
- * takes short rounds for broken ones. A list that is begun and gets no memory leaves the least length
- * there, 27, and forgets the list before. */
-static void shorten_list(struct auth *auth)
-{
-    LIBSSH2_SESSION *lib = auth->session->lib;
-
-    if (!libssh2_version(0x010a00) || libssh2_version(0x010b00) || !auth->has_memory)
-        return;
-    auth->memory = MEMORY_NONE;
-    auth->was_refused = false;
-    (void)libssh2_userauth_list(lib, "", 0);
-    auth->memory = MEMORY_PLAIN;
-    if (auth->was_refused) {
-        libssh2_free(lib, auth->list);
-        auth->list = NULL;
-    }
-}
-
-/* Asks by way of a login without anything, which may be enough. LOGIN_REFUSED: it is not. */
-static enum outcome ask_methods(struct auth *auth)
-{
-    LIBSSH2_SESSION *lib = auth->session->lib;
-    const char *user = auth->config->user;
-    char *list;
-
-    auth->asked_none = true;
-    /* It would forget the one before. */
-    if (auth->list)
-        libssh2_free(lib, auth->list);
-    auth->list = NULL;
-    do
-        list = libssh2_userauth_list(lib, user, (unsigned)strlen(user));
-    while (!list && !libssh2_userauth_authenticated(lib) &&
-           libssh2_session_last_errno(lib) == LIBSSH2_ERROR_EAGAIN &&
-           session_wait(auth->session, auth->ctx) == 0);
-    if (list) {
-        free(auth->offers);
-        auth->offers = strdup(list);
-        auth->list = list;
-        shorten_list(auth);
-        TRACE(auth->ctx->trace, LAYER, "the gateway offers %s", auth->offers ? auth->offers : "?");
-        if (auth->offers)
-            return LOGIN_REFUSED;
-        (void)err_no_memory(auth->ctx->err);
-        return LOGIN_OVER;
-    }
-    if (libssh2_userauth_authenticated(lib))
-        return LOGIN_DONE;
-    if (libssh2_session_last_errno(lib) == LIBSSH2_ERROR_EAGAIN)
-        return LOGIN_OVER;
-    return session_end(auth->session) ? hung_up(auth) : login_fault(auth, "login");
-}
-
-/* --- giving up --- */
-
-enum outcome login_give_up(struct auth *auth, const char *why)
-{
-    bool has_answered = auth->talks > 0 || auth->passwords > 0;
-
-    /* Now it costs nothing any more. */
-    if (!auth->asked_none && !has_answered && !session_end(auth->session)) {
-        char *offers = auth->offers ? strdup(auth->offers) : NULL;
-        enum outcome outcome = ask_methods(auth);
-        if (outcome == LOGIN_REFUSED && offers) {
-            free(auth->offers);
-            auth->offers = offers;
-        } else {
-            free(offers);
-        }
-        if (outcome != LOGIN_REFUSED)
-            return outcome;
-    }
-    return leave_to_ssh(auth) ? LOGIN_OVER : fail(auth, why);
-}
-
-enum outcome login_unanswered(struct auth *auth)
-{
-    if (keyring_is_over(auth->ctx))
-        return LOGIN_OVER;
-    char *why = strdup(err_text(auth->ctx->err));
-    err_release(auth->ctx->err);
-    enum outcome outcome = login_give_up(auth, why);
-    free(why);
-    return outcome;
-}
-
-/* --- secrets of the hop --- */
-
-bool login_has_secret(const struct auth *auth)
-{
-    static const char *const names[] = {"passwordcommand", "passwordfile", "passwordenv"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (hop_setting(auth->session->gateway->hop, names[i]))
-            return true;
-    return false;
-}
-
-const char *login_secret(const struct auth *auth)
-{
-    /* Whose it is may be known from ssh_config alone. */
-    struct hop hop = *auth->session->gateway->hop;
-
-    hop.user = auth->config->user;
-    return credential_secret(&hop, auth->ctx);
+        hear_questions(auth, rest);
 }
 
 /* --- methods --- */
@@ -391,7 +168,7 @@ static enum outcome next_step(struct auth *auth)
     enum outcome outcome;
 
     if (!method)
-        return auth->offers ? login_give_up(auth, NULL) : ask_methods(auth);
+        return auth->offers ? login_give_up(auth, NULL) : login_ask_methods(auth);
     outcome = method->try(auth);
     if (outcome == LOGIN_EXHAUSTED)
         auth->exhausted[method - methods] = true;
