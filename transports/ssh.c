@@ -287,7 +287,8 @@ static struct stream *ssh_dial(const struct hop *hop, const struct dialer *below
               why ? why : "the hop says so");
         stream = dial_openssh(gateway, below, to, ctx);
     } else if (!stream && ctx->err->code == ERR_NONE) {
-        (void)err_set(ctx->err, ERR_MODULE, "%s; nor is there an ssh(1)", err_text(&missing));
+        (void)err_set(ctx->err, ERR_MODULE, "%s%s", err_text(&missing),
+                      engine == ENGINE_AUTO ? "; nor is there an ssh(1)" : "");
     }
     err_release(&missing);
     free(why);

@@ -38,7 +38,7 @@ struct channel {
     LIBSSH2_CHANNEL *lib;
     struct window window;
 
-    bool more;      /* a read was cut short by its budget */
+    bool more;      /* libssh2 may have something that it has not decoded yet */
     bool broken;    /* libssh2 has failed, or the peer doesn't answer */
     bool at_end;    /* the peer has sent its end */
     bool shut;      /* ours is sent */
@@ -70,6 +70,8 @@ static void ask_for_life(struct channel *channel)
 {
     channel->asking =
         libssh2_channel_setenv_ex(channel->lib, "STILE", 5, "alive", 5) == LIBSSH2_ERROR_EAGAIN;
+    /* It decodes up to its answer, and not what came with that. */
+    channel->more = true;
 }
 
 /* ssh_config(5), ServerAliveInterval. When it is due again. */
@@ -162,6 +164,8 @@ static ssize_t channel_read(struct stream *stream, void *data, size_t size)
         return 0;
     (void)session_flush(session);
     session->budget = BUDGET_BYTES;
+    if (channel->asking)
+        ask_for_life(channel);
     if (channel->is_command)
         pass_complaints(channel);
     ssize_t got = libssh2_channel_read(channel->lib, data, size);
@@ -170,8 +174,6 @@ static ssize_t channel_read(struct stream *stream, void *data, size_t size)
         window_take(&channel->window, channel->lib, (size_t)got, session);
         return got;
     }
-    if (channel->asking)
-        ask_for_life(channel);
     if (libssh2_channel_eof(channel->lib) == 1) {
         channel->at_end = true;
         return 0;
@@ -504,6 +506,7 @@ struct stream *channel_open(struct session *session, const struct endpoint *to, 
     if (is_command)
         listen_to_complaints(channel, ctx);
     session->is_up = true;
+    channel->more = true;
     window_init(&channel->window, session);
     return &channel->stream;
 }
