@@ -2,10 +2,8 @@
 #include "core/bridge.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -23,7 +21,8 @@ struct bridge {
     const struct trace *trace;
     int done;       /* hangs up when the thread has ended */
     int thread_end; /* the thread's end of that */
-    struct err err; /* of the end of the stream below */
+    bool joined;
+    struct err err; /* of the end of the stream below, once it is joined */
 };
 
 static void *carry(void *arg)
@@ -94,17 +93,13 @@ struct bridge *bridge_new_pair(struct stream *below, int *fd, const struct trace
     struct bridge *bridge = NULL;
 
     *fd = -1;
-    if (!near || socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == -1) {
+    if (!near || os_socketpair(ends) == -1) {
         (void)err_set(err, ERR_CONNECT, "a bridge to the stream below: %s",
                       strerror(near ? errno : ENOMEM));
         stream_close(below);
         free(near);
         return NULL;
     }
-    (void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-    (void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
-    /* A relay splices only what never waits. */
-    (void)fcntl(ends[1], F_SETFL, O_NONBLOCK);
     *near = ends[1];
     bridge = bridge_new(below, take_near, near, trace, err);
     if (bridge) {
@@ -117,15 +112,24 @@ struct bridge *bridge_new_pair(struct stream *below, int *fd, const struct trace
     return NULL;
 }
 
+static void join(struct bridge *bridge)
+{
+    if (!bridge->joined)
+        (void)pthread_join(bridge->thread, NULL);
+    bridge->joined = true;
+}
+
 int bridge_finish(struct bridge *bridge, struct err *err)
 {
     struct pollfd ended = {.fd = bridge->done};
     int64_t until_ns = clock_ns() + FINISH_NS;
 
-    /* The thread writes its err before it hangs up. */
     while (poll(&ended, 1, clock_poll_ms(until_ns)) == -1 && errno == EINTR)
         continue;
-    if (!ended.revents || bridge->err.code == ERR_NONE)
+    if (!ended.revents)
+        return 0;
+    join(bridge);
+    if (bridge->err.code == ERR_NONE)
         return 0;
     return err_set(err, bridge->err.code, "%s", err_text(&bridge->err));
 }
@@ -134,7 +138,7 @@ void bridge_free(struct bridge *bridge)
 {
     if (!bridge)
         return;
-    (void)pthread_join(bridge->thread, NULL);
+    join(bridge);
     (void)close(bridge->done);
     err_release(&bridge->err);
     free(bridge);

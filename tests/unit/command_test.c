@@ -53,9 +53,12 @@ static int listener_finish(struct command_ear *ear, int status, struct err *err)
 {
     struct listener *listener = (struct listener *)ear;
 
+    (void)pthread_mutex_lock(&listener->lock);
+    unsigned count = (unsigned)listener->count;
+    (void)pthread_mutex_unlock(&listener->lock);
     listener->finished++;
     listener->status = status;
-    return err_set(err, ERR_STREAM, "%u lines", (unsigned)listener->count);
+    return err_set(err, ERR_STREAM, "%u lines", count);
 }
 
 static void listener_close(struct command_ear *ear, bool heard)
