@@ -147,6 +147,45 @@ static void who_asked_has_gone(void **state)
     scene_close(&scene);
 }
 
+/* The name of the socket is no secret. */
+static void strangers_get_nothing(void **state)
+{
+    (void)state;
+    struct scene scene;
+
+    if (geteuid() != 0)
+        unit_skip("only root can be somebody else");
+    scene_open(&scene);
+    pid_t stranger = fork();
+    assert_true(stranger >= 0);
+    if (stranger == 0) {
+        struct fake_ctx fake;
+        fake_ctx_init(&fake, UNIT_WAIT_MS);
+        (void)close(scene.handover.listener);
+        if (setuid(65534) == -1 ||
+            setenv("STILE_SOCKET", value_of(&scene, "STILE_SOCKET"), 1) == -1)
+            _exit(99);
+        (void)handover_fetch(scene.out[1], &fake.ctx);
+        _exit((int)fake.err.code);
+    }
+    /* Where the socket is a path they don't even get as far as that. */
+    struct pollfd pfd = {.fd = scene.handover.listener, .events = POLLIN};
+    int status = 0;
+    while (waitpid(stranger, &status, WNOHANG) == 0)
+        if (poll(&pfd, 1, 1) == 1)
+            assert_int_equal(handover_give(&scene.handover, scene.stream[0], &scene.fake.ctx), 0);
+    assert_int_equal(WEXITSTATUS(status), ERR_CONNECT);
+    assert_false(fd_ready(scene.out[0], POLLIN));
+
+    pid_t pid = fetch(&scene);
+    (void)fd_await(scene.handover.listener, POLLIN);
+    assert_int_equal(handover_give(&scene.handover, scene.stream[0], &scene.fake.ctx), 1);
+    assert_int_equal(exit_of(pid), 0);
+    int fd = receive(scene.out[0]);
+    fd_close(&fd);
+    scene_close(&scene);
+}
+
 static void nobody_gives(void **state)
 {
     (void)state;
@@ -268,6 +307,7 @@ int main(void)
 
     UNIT_TEST(&unit, the_stream_arrives);
     UNIT_TEST(&unit, who_asked_has_gone);
+    UNIT_TEST(&unit, strangers_get_nothing);
     UNIT_TEST(&unit, nobody_gives);
     UNIT_TEST(&unit, whoever_gives_goes_away);
     UNIT_TEST(&unit, environment);
