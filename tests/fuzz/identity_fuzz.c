@@ -100,7 +100,8 @@ static void check_envelope(const struct fuzz_input *input)
                                     "\n-----END OPENSSH PRIVATE KEY-----\n", (char *)NULL)
                         : NULL;
     FUZZ_CHECK(text);
-    check_private(text);
+    if (text)
+        check_private(text);
     free(text);
     free(base64);
     free(data);

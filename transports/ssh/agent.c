@@ -122,8 +122,8 @@ int agent_read_signature(struct agent_signature *signature, const char *algorith
 
 /* --- the conversation --- */
 
-/* Sends a message, its length in front. The answer, which the caller frees, without its length; NULL
- * with ctx->err set. */
+/* Sends a message, its length in front. The answer, which the caller frees, without its length;
+ * NULL with ctx->err set. */
 static uint8_t *converse(struct stream *agent, const uint8_t *message, size_t message_size,
                          size_t *size, struct ctx *ctx)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client of ssh-agent(1): draft-ietf-sshm-ssh-agent, as far as a login needs it. All that an agent
- * says is bounded, and an agent that says nothing, or asks its person first, is waited for no longer
- * than the ctx allows.
+ * A client of ssh-agent(1): draft-ietf-sshm-ssh-agent, as far as a login needs it. All that an
+ * agent says is bounded, and an agent that says nothing, or asks its person first, is waited for
+ * no longer than the ctx allows.
  */
 #ifndef STILE_TRANSPORTS_SSH_AGENT_H
 #define STILE_TRANSPORTS_SSH_AGENT_H
@@ -29,9 +29,9 @@ struct agent_keys {
 
 #define AGENT_KEYS_INIT ((struct agent_keys){0, 0})
 
-/* Asks what keys there are. 0, and the caller releases them; -1 with ctx->err set: ERR_AUTH when the
- * agent refuses or says nonsense, ERR_REFUSED when it hangs up, ERR_TIME. `agent` is a connection to
- * its socket, and of no use any more after a failure. */
+/* Asks what keys there are. 0, and the caller releases them; -1 with ctx->err set: ERR_AUTH when
+ * the agent refuses or says nonsense, ERR_REFUSED when it hangs up, ERR_TIME. `agent` is a
+ * connection to its socket, and of no use any more after a failure. */
 int agent_list(struct stream *agent, struct agent_keys *keys, struct ctx *ctx);
 
 /* What is to be signed. */

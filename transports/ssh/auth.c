@@ -42,7 +42,8 @@ static bool is_plain(const struct wire *text)
     return true;
 }
 
-/* byte SSH_MSG_USERAUTH_FAILURE, name-list of methods that can continue, boolean partial success. */
+/* byte SSH_MSG_USERAUTH_FAILURE, name-list of methods that can continue, boolean partial success.
+ * */
 static void hear_failure(struct auth *auth, struct wire rest)
 {
     struct wire list;
@@ -71,15 +72,17 @@ static void hear_key(struct auth *auth, struct wire rest)
         auth->accepted = true;
 }
 
-/* byte SSH_MSG_USERAUTH_INFO_REQUEST, string name, string instruction, string language, uint32 number
- * of prompts, … */
+/* byte SSH_MSG_USERAUTH_INFO_REQUEST, string name, string instruction, string language, uint32
+ * number of prompts, … */
 static void hear_questions(struct auth *auth, struct wire rest)
 {
     struct wire text;
     uint32_t count;
 
-    if (wire_take_string(&rest, &text) && wire_take_string(&rest, &text) &&
-        wire_take_string(&rest, &text) && wire_take_u32(&rest, &count))
+    for (int i = 0; i < 3; i++)
+        if (!wire_take_string(&rest, &text))
+            return;
+    if (wire_take_u32(&rest, &count))
         auth->talk_requests++;
 }
 
@@ -210,7 +213,8 @@ int auth_log_in(struct session *session, char **lacking, struct ctx *ctx)
 
 /* --- before the gateway is dialed --- */
 
-/* Does the configuration leave nothing but methods that libssh2 hasn't got? *keys: it leaves keys. */
+/* Does the configuration leave nothing but methods that libssh2 hasn't got? *keys: it leaves keys.
+ * */
 static bool wants_other_methods(const struct ssh_config *config, bool *keys)
 {
     bool ours = false, others = false;
@@ -234,8 +238,8 @@ static bool look_at_keys(const struct ssh_gateway *gateway, enum keyring_scope s
 
     if (keyring_init(&ring, gateway, scope, ctx) == -1)
         return true;
-    bool decides = ring.count > 0 || ring.ability.is_preferred;
-    if (ring.ability.lacking && (ring.count == 0 || ring.ability.is_preferred)) {
+    bool decides = ring.first || ring.ability.is_preferred;
+    if (ring.ability.lacking && (!ring.first || ring.ability.is_preferred)) {
         *lacks = ring.ability.lacking;
         ring.ability.lacking = NULL;
     }

@@ -3,8 +3,8 @@
  * The login, RFC 4252 and 4256, in the order and by the rules that ssh(1) has: methods in the order
  * of PreferredAuthentications, agent keys before files, no key twice.
  *
- * Other than ssh(1), it does not ask first what the gateway offers where keys come first: the answer
- * to the first key tells that as well, and a round trip is saved.
+ * Other than ssh(1), it does not ask first what the gateway offers where keys come first: the
+ * answer to the first key tells that as well, and a round trip is saved.
  */
 #ifndef STILE_TRANSPORTS_SSH_AUTH_H
 #define STILE_TRANSPORTS_SSH_AUTH_H
@@ -24,8 +24,8 @@ int auth_log_in(struct session *session, char **lacking, struct ctx *ctx);
 
 /* Why there is no use in trying to log in with libssh2: all the keys that ssh(1) would offer are
  * such that this library can't sign with them, or the configuration wants what it doesn't have
- * (certificates, PKCS#11, …). A text that the caller frees, or NULL. Asks nobody, no network but the
- * agent's socket, never past the ctx. */
+ * (certificates, PKCS#11, …). A text that the caller frees, or NULL. Asks nobody, no network but
+ * the agent's socket, never past the ctx. */
 char *auth_lacks(const struct ssh_gateway *gateway, struct ctx *ctx);
 
 /* --- for session.c, which has libssh2's memory --- */

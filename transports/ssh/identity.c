@@ -155,8 +155,8 @@ static int read_envelope(struct identity_private *key, struct wire all, struct e
     return 0;
 }
 
-/* Decodes the base64 from `text` up to `end` into fresh memory of *size bytes; NULL where it is none,
- * or memory is lacking (err set). */
+/* Decodes the base64 from `text` up to `end` into fresh memory of *size bytes; NULL where it is
+ * none, or memory is lacking (err set). */
 static uint8_t *decode(const char *text, const char *end, size_t *size, struct err *err)
 {
     size_t length = (size_t)(end - text);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files that hold keys of users: FILE.pub as ssh-keygen(1) writes it, OpenSSH's PROTOCOL.key, and
- * PEM. Only as far as can be seen without a passphrase; libssh2 reads the rest. Pure functions.
+ * The files that hold keys of users: FILE.pub as ssh-keygen(1) writes it, OpenSSH's PROTOCOL.key,
+ * and PEM. Only as far as can be seen without a passphrase; libssh2 reads the rest. Pure functions.
  */
 #ifndef STILE_TRANSPORTS_SSH_IDENTITY_H
 #define STILE_TRANSPORTS_SSH_IDENTITY_H

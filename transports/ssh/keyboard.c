@@ -24,8 +24,8 @@ static void stop(struct auth *auth, const char *fault)
 
 /* --- what the gateway says --- */
 
-/* Lines that a person will see, of a peer: without the line ends around them, and cut. Fresh memory,
- * NULL when there is none. */
+/* Lines that a person will see, of a peer: without the line ends around them, and cut. Fresh
+ * memory, NULL when there is none. */
 static char *lines_of(const char *text, size_t size)
 {
     while (size > 0 && strchr("\r\n", *text)) {

@@ -16,18 +16,31 @@
 
 /* --- the ring --- */
 
-static void key_release(struct keyring_key *key)
+/* NULL is allowed. */
+static void key_free(struct keyring_key *key)
 {
+    if (!key)
+        return;
     free(key->name);
     free(key->path);
     identity_public_release(&key->public_half);
+    free(key);
+}
+
+/* Takes the first key out of a list that isn't empty. */
+static struct keyring_key *take_key(struct keyring_key **list)
+{
+    struct keyring_key *key = *list;
+
+    *list = key->next;
+    key->next = NULL;
+    return key;
 }
 
 void keyring_release(struct keyring *ring)
 {
-    for (size_t i = 0; i < ring->count; i++)
-        key_release(&ring->key[i]);
-    free(ring->key);
+    while (ring->first)
+        key_free(take_key(&ring->first));
     stream_close(ring->agent);
     ability_release(&ring->ability);
     free(ring->unused);
@@ -51,33 +64,42 @@ static int pass_over(const char *what, struct ctx *ctx)
 
 static bool is_same(const struct identity_public *a, const struct identity_public *b)
 {
-    return a->size == b->size && memcmp(a->blob, b->blob, a->size) == 0;
+    return a->blob && b->blob && a->size == b->size && memcmp(a->blob, b->blob, a->size) == 0;
 }
 
-/* The one with this public half, or NULL. */
-static struct keyring_key *find_key(const struct keyring *ring, const struct identity_public *key)
+/* Where in a list the key with this public half is; at its end when there is none. */
+static struct keyring_key **find_key(struct keyring_key **list, const struct identity_public *half)
 {
-    for (size_t i = 0; i < ring->count; i++) {
-        const struct identity_public *other = &ring->key[i].public_half;
-        if (other->blob && is_same(key, other))
-            return &ring->key[i];
-    }
-    return NULL;
+    while (*list && !is_same(half, &(*list)->public_half))
+        list = &(*list)->next;
+    return list;
 }
 
-/* Takes over what is in the key, also on failure. 0, or -1 with ctx->err set. */
-static int add_key(struct keyring *ring, struct keyring_key *key, struct ctx *ctx)
+/* Adds a key behind the others. */
+static void add_key(struct keyring *ring, struct keyring_key *key)
 {
-    struct keyring_key *larger =
-        key->name ? realloc(ring->key, (ring->count + 1) * sizeof(*larger)) : NULL;
+    struct keyring_key **end = &ring->first;
 
-    if (!larger) {
-        key_release(key);
-        return err_no_memory(ctx->err);
+    while (*end)
+        end = &(*end)->next;
+    *end = key;
+}
+
+/* Takes `name` and `path` over; they are NULL where memory is lacking, or `path` where there is
+ * none. NULL with ctx->err set. */
+static struct keyring_key *key_new(char *name, char *path, struct ctx *ctx)
+{
+    struct keyring_key *key = name ? calloc(1, sizeof(*key)) : NULL;
+
+    if (!key) {
+        free(name);
+        free(path);
+        (void)err_no_memory(ctx->err);
+        return NULL;
     }
-    ring->key = larger;
-    ring->key[ring->count++] = *key;
-    return 0;
+    key->name = name;
+    key->path = path;
+    return key;
 }
 
 /* --- files --- */
@@ -141,27 +163,36 @@ static int look_for_certificate(struct keyring *ring, const char *path, const ch
     return got == -1 ? -1 : 0;
 }
 
+/* What can be seen of a key without a passphrase: its public half. As read_public. */
+static int look_at(struct keyring *ring, struct keyring_key *key, struct ctx *ctx)
+{
+    int got = read_public(&key->public_half, key->path, "", ctx);
+
+    if (got == 0)
+        got = read_public(&key->public_half, key->path, ".pub", ctx);
+    if (got == 0)
+        got = read_public_half(&key->public_half, key->path, ctx);
+    if (got != -1 && ring->gateway->config.certificate_files.count == 0 &&
+        (look_for_certificate(ring, key->path, "-cert", ctx) == -1 ||
+         look_for_certificate(ring, key->path, "-cert.pub", ctx) == -1))
+        got = -1;
+    return got;
+}
+
 /* Takes `path` over. */
 static int add_file(struct keyring *ring, const char *name, char *path, struct ctx *ctx)
 {
-    struct keyring_key key = {.name = strdup(name), .path = path};
-    int got = read_public(&key.public_half, path, "", ctx);
+    struct keyring_key *key = key_new(strdup(name), path, ctx);
+    int got = key ? look_at(ring, key, ctx) : -1;
+    bool is_wanted =
+        got == 0 || (got == 1 && !*find_key(&ring->first, &key->public_half) &&
+                     ability_has_key(&ring->ability, name, &key->public_half, ctx->trace));
 
-    if (got == 0)
-        got = read_public(&key.public_half, path, ".pub", ctx);
-    if (got == 0)
-        got = read_public_half(&key.public_half, path, ctx);
-    if (got != -1 && ring->gateway->config.certificate_files.count == 0 &&
-        (look_for_certificate(ring, path, "-cert", ctx) == -1 ||
-         look_for_certificate(ring, path, "-cert.pub", ctx) == -1))
-        got = -1;
-    if (got == -1 ||
-        (got == 1 && (find_key(ring, &key.public_half) ||
-                      !ability_has_key(&ring->ability, name, &key.public_half, ctx->trace)))) {
-        key_release(&key);
-        return got == -1 ? -1 : 0;
-    }
-    return add_key(ring, &key, ctx);
+    if (is_wanted)
+        add_key(ring, key);
+    else
+        key_free(key);
+    return got == -1 ? -1 : 0;
 }
 
 static char *expand(const struct keyring *ring, const char *path, struct ctx *ctx)
@@ -222,60 +253,44 @@ static char *agent_path(const struct keyring *ring, struct ctx *ctx)
 /* Adds a key that no file has. 0, or -1 with ctx->err set. */
 static int add_agent_key(struct keyring *ring, const struct agent_key *from, struct ctx *ctx)
 {
-    struct keyring_key key = {
-        .name = text_join("agent: ", from->comment, (char *)NULL),
-        .public_half = {malloc(from->size), from->size},
-        .in_agent = true,
-    };
+    struct keyring_key *key = key_new(text_join("agent: ", from->comment, (char *)NULL), NULL, ctx);
+    uint8_t *blob = key ? malloc(from->size) : NULL;
 
-    if (!key.name || !key.public_half.blob) {
-        key_release(&key);
+    if (!blob) {
+        key_free(key);
         return err_no_memory(ctx->err);
     }
-    memcpy(key.public_half.blob, from->blob, from->size);
-    if (find_key(ring, &key.public_half) ||
-        !ability_has_key(&ring->ability, key.name, &key.public_half, ctx->trace)) {
-        key_release(&key);
-        return 0;
-    }
-    return add_key(ring, &key, ctx);
-}
-
-/* Moves a key from one ring to the end of another; what is left behind is to be passed over. */
-static int move_key(struct keyring *to, struct keyring_key *key, struct ctx *ctx)
-{
-    struct keyring_key moved = *key;
-
-    *key = (struct keyring_key){0};
-    return add_key(to, &moved, ctx);
+    memcpy(blob, from->blob, from->size);
+    key->public_half = (struct identity_public){blob, from->size};
+    key->in_agent = true;
+    if (!*find_key(&ring->first, &key->public_half) &&
+        ability_has_key(&ring->ability, key->name, &key->public_half, ctx->trace))
+        add_key(ring, key);
+    else
+        key_free(key);
+    return 0;
 }
 
 /* Puts them all in order. `ring` has those of the files. */
 static int merge(struct keyring *ring, const struct agent_keys *keys, struct ctx *ctx)
 {
-    struct keyring sorted = *ring;
+    struct keyring_key *files = ring->first;
     int done = 0;
 
-    sorted.key = NULL;
-    sorted.count = 0;
-    for (size_t i = 0; i < keys->count && done == 0; i++) {
-        const struct identity_public key = {keys->key[i].blob, keys->key[i].size};
-        struct keyring_key *file = find_key(ring, &key);
-        if (!file)
+    ring->first = NULL;
+    for (size_t i = 0; i < keys->count; i++) {
+        const struct identity_public half = {keys->key[i].blob, keys->key[i].size};
+        struct keyring_key **found = find_key(&files, &half);
+        if (!*found)
             continue;
-        file->in_agent = true;
-        done = move_key(&sorted, file, ctx);
+        (*found)->in_agent = true;
+        add_key(ring, take_key(found));
     }
     for (size_t i = 0; i < keys->count && done == 0; i++)
         if (!ring->gateway->config.identities_only)
-            done = add_agent_key(&sorted, &keys->key[i], ctx);
-    for (size_t i = 0; i < ring->count && done == 0; i++)
-        if (ring->key[i].name)
-            done = move_key(&sorted, &ring->key[i], ctx);
-    for (size_t i = 0; i < ring->count; i++)
-        key_release(&ring->key[i]);
-    free(ring->key);
-    *ring = sorted;
+            done = add_agent_key(ring, &keys->key[i], ctx);
+    while (files)
+        add_key(ring, take_key(&files));
     return done;
 }
 
@@ -379,23 +394,21 @@ static int settle_file(struct keyring *ring, struct keyring_key *key, struct ctx
     return got;
 }
 
+/* Keeps those that are fit. 0, or -1 with ctx->err set. */
 static int settle(struct keyring *ring, struct ctx *ctx)
 {
-    size_t kept = 0;
-    int done = 0;
+    struct keyring_key **at = &ring->first;
 
-    for (size_t i = 0; i < ring->count; i++) {
-        struct keyring_key *key = &ring->key[i];
-        int fits = key->in_agent || done == -1 ? 1 : settle_file(ring, key, ctx);
+    while (*at) {
+        int fits = (*at)->in_agent ? 1 : settle_file(ring, *at, ctx);
         if (fits == -1)
-            done = -1;
+            return -1;
         if (fits == 1)
-            ring->key[kept++] = *key;
+            at = &(*at)->next;
         else
-            key_release(key);
+            key_free(take_key(at));
     }
-    ring->count = kept;
-    return done;
+    return 0;
 }
 
 int keyring_init(struct keyring *ring, const struct ssh_gateway *gateway, enum keyring_scope scope,

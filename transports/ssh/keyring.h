@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The keys to log in with, those and in the order that ssh(1) has: agent keys that are identity files
- * as well, other agent keys, other identity files. None is there twice.
+ * The keys to log in with, those and in the order that ssh(1) has: agent keys that are identity
+ * files as well, other agent keys, other identity files. None is there twice.
  */
 #ifndef STILE_TRANSPORTS_SSH_KEYRING_H
 #define STILE_TRANSPORTS_SSH_KEYRING_H
@@ -16,6 +16,7 @@
 #include "transports/ssh_module.h"
 
 struct keyring_key {
+    struct keyring_key *next;
     char *name; /* for people: "~/.ssh/id_ed25519", "agent: alice@laptop" */
     char *path; /* of the private half; NULL: there is the agent only */
     struct identity_public public_half;
@@ -26,8 +27,7 @@ struct keyring_key {
 
 struct keyring {
     const struct ssh_gateway *gateway;
-    struct keyring_key *key;
-    size_t count;
+    struct keyring_key *first;
     struct stream *agent; /* NULL: there is none, or it is of no use */
 
     struct ability ability;

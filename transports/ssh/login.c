@@ -138,8 +138,8 @@ enum outcome login_fault(struct auth *auth, const char *doing)
 /* --- what the gateway offers --- */
 
 /* libssh2 1.10 compares a length in a round of questions with that of the last list of methods, and
- * takes short rounds for broken ones. A list that is begun and gets no memory leaves the least length
- * there, 27, and forgets the list before. */
+ * takes short rounds for broken ones. A list that is begun and gets no memory leaves the least
+ * length there, 27, and forgets the list before. */
 static void shorten_list(struct auth *auth)
 {
     LIBSSH2_SESSION *lib = auth->session->lib;
@@ -192,7 +192,8 @@ enum outcome login_ask_methods(struct auth *auth)
 
 /* --- giving up --- */
 
-/* The way in that ssh(1) tries first, and that costs nothing any more. LOGIN_REFUSED: it is none. */
+/* The way in that ssh(1) tries first, and that costs nothing any more. LOGIN_REFUSED: it is
+ * none. */
 static enum outcome try_nothing(struct auth *auth)
 {
     char *offers = auth->offers;

@@ -80,8 +80,8 @@ const char *login_secret(const struct auth *auth);
 /* Before a person is asked: can ssh(1) do more than we? Then *lacking is set, and LOGIN_OVER. */
 bool login_may_ask(struct auth *auth);
 
-/* Asks what the gateway offers, by way of a login with nothing, which may be enough. LOGIN_REFUSED: it
- * is not. */
+/* Asks what the gateway offers, by way of a login with nothing, which may be enough. LOGIN_REFUSED:
+ * it is not. */
 enum outcome login_ask_methods(struct auth *auth);
 
 /* What a call of libssh2 that returned `code`, other than LIBSSH2_ERROR_EAGAIN, has brought.

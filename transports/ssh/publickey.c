@@ -300,8 +300,9 @@ enum outcome publickey_try(struct auth *auth)
         if (!auth->has_ring)
             return LOGIN_OVER;
     }
-    for (size_t i = 0; i < auth->ring.count && outcome == LOGIN_EXHAUSTED; i++)
-        if (!auth->ring.key[i].tried)
-            outcome = try_key(auth, &auth->ring.key[i]);
+    struct keyring_key *key = auth->ring.first;
+    for (; key && outcome == LOGIN_EXHAUSTED; key = key->next)
+        if (!key->tried)
+            outcome = try_key(auth, key);
     return outcome;
 }
