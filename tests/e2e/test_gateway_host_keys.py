@@ -146,11 +146,11 @@ def test_no_policy_lets_a_bad_key_pass(travel, home, bastion, target, engine, po
 @engines
 def test_files_are_read_in_their_order_also_those_of_the_system(travel, home, gateways, target, engine):
     """The right key is in the last of three, none of which is the default."""
-    files = [home.folder / name for name in ("none", "first", "second", "of the system")]
+    files = [home.folder / name for name in ("none", "first", "second", "last")]
     files[1].write_text("other.example " + gateways.keyring.public(WRONG) + "\n")
     files[3].write_text(gateways.plain.known_as(gateways.plain.where))
     home.host("bastion", gateways.plain, f"UserKnownHostsFile {files[0]} {files[1]} {files[2]}",
-              f'GlobalKnownHostsFile "{files[3]}"')
+              f"GlobalKnownHostsFile {files[3]}")
     home.key("user")
     arrived(travel.run(target, engine=engine))
 
