@@ -262,13 +262,15 @@ static struct stream *dial_libssh2(const struct ssh_gateway *gateway,
 static struct stream *ssh_dial(const struct hop *hop, const struct dialer *below,
                                const struct endpoint *to, struct ctx *ctx)
 {
-    const struct ssh_gateway *gateway = hop->known;
+    struct ssh_gateway *gateway = hop->known;
     const struct ssh_module *module = NULL;
     enum engine engine = engine_of(hop);
     struct err missing = ERR_INIT;
     struct stream *stream = NULL;
     char *why = NULL;
 
+    /* It has moved if hops were put before it. */
+    gateway->hop = hop;
     if (to->path) {
         (void)err_set(ctx->err, ERR_USAGE, "%s: a gateway is given a host and a port", to->text);
         return NULL;
