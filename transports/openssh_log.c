@@ -48,6 +48,7 @@ static const struct row {
     {{"remote username contains invalid characters", NULL}, ERR_USAGE, AS_IT_IS, NULL},
     {{"jumphost loop via ", NULL}, ERR_USAGE, AS_IT_IS, NULL},
     {{"inconsistent options: ", NULL}, ERR_USAGE, AS_IT_IS, NULL},
+    {{"ControlPath too long ", NULL}, ERR_USAGE, AS_IT_IS, NULL},
 
     /* The way to the gateway. */
     {{"ssh: ", "Could not resolve hostname "}, ERR_NAME, FROM_PART, NULL},
