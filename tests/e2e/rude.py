@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests of rude SSH gateways share: how stile gets there, and how it must end."""
 import re
+import threading
 
 import pytest
 
@@ -38,6 +39,19 @@ def through(begin):
         server, running = begin(script, *options, **settings)
         return server, running.finish(input)
     return through
+
+
+@pytest.fixture
+def gate(serve):
+    """Events that a script waits for; a test that has failed opens them."""
+    events = []
+
+    def gate():
+        events.append(threading.Event())
+        return events[-1]
+    yield gate
+    for event in events:
+        event.set()
 
 
 def passes(server, result, tail=b""):
