@@ -310,7 +310,7 @@ static int add_agent(struct keyring *ring, struct ctx *ctx)
         ring->agent = NULL;
         return pass_over("no agent", ctx);
     }
-    TRACE(ctx->trace, LAYER, "the agent has %zu keys", keys.count);
+    TRACE(ctx->trace, LAYER, "keys of the agent: %zu", keys.count);
     int done = merge(ring, &keys, ctx);
     agent_keys_release(&keys);
     return done;
