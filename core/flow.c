@@ -228,6 +228,15 @@ void flow_run(struct flow *flow)
     }
 }
 
+/* Only watched, with nothing to deliver: that it has gone is no failure by itself. */
+static void flow_lose_sink(struct flow *flow)
+{
+    if (flow_may_write(flow))
+        return;
+    flow->sink_gone = true;
+    flow->state = FLOW_DONE;
+}
+
 void flow_poll(struct flow *flow, struct pollfd pfd[FLOW_SIDES])
 {
     pfd[FLOW_SOURCE] = (struct pollfd){.fd = -1};
@@ -240,8 +249,8 @@ void flow_poll(struct flow *flow, struct pollfd pfd[FLOW_SIDES])
     if (!flow->ready[FLOW_SINK])
         flow->ready[FLOW_SINK] = stream_wait(flow->sink, POLLOUT, &pfd[FLOW_SINK]) == 1;
     /* Only watched: has it gone? */
-    if (flow->ready[FLOW_SINK])
-        pfd[FLOW_SINK] = (struct pollfd){.fd = flow->sink->wfd};
+    if (flow->ready[FLOW_SINK] && stream_watch(flow->sink, &pfd[FLOW_SINK]) == 1)
+        flow_lose_sink(flow);
 }
 
 void flow_polled(struct flow *flow, const struct pollfd pfd[FLOW_SIDES])
@@ -250,11 +259,8 @@ void flow_polled(struct flow *flow, const struct pollfd pfd[FLOW_SIDES])
         flow->ready[FLOW_SOURCE] = true;
     if (!pfd[FLOW_SINK].revents)
         return;
-    if (!flow->ready[FLOW_SINK]) {
+    if (!flow->ready[FLOW_SINK])
         flow->ready[FLOW_SINK] = true;
-    } else if (!flow_may_write(flow)) {
-        /* Only watched, with nothing to deliver: that it has gone is no failure by itself. */
-        flow->sink_gone = true;
-        flow->state = FLOW_DONE;
-    }
+    else if (!flow->sink->ops->watch)
+        flow_lose_sink(flow);
 }

@@ -14,6 +14,14 @@ int stream_socket(const struct stream *stream)
     return stream->rfd == stream->wfd ? stream->rfd : -1;
 }
 
+int stream_watch(struct stream *stream, struct pollfd *pfd)
+{
+    if (stream->ops->watch)
+        return stream->ops->watch(stream, pfd);
+    *pfd = (struct pollfd){.fd = stream->wfd};
+    return 0;
+}
+
 int64_t stream_tick(struct stream *stream)
 {
     return stream->ops->tick ? stream->ops->tick(stream) : CLOCK_NEVER;

@@ -41,6 +41,11 @@ struct stream_ops {
      * poll(2) would sleep on it; else 0. */
     int (*wait)(struct stream *, short want, struct pollfd *);
 
+    /* While nobody writes: fills in what to poll for the peer going away, and returns 1 when it has
+     * gone; an event is a reason to ask again. NULL: a bare descriptor is polled, for nothing but
+     * its end; nobody can tell of another one. */
+    int (*watch)(struct stream *, struct pollfd *);
+
     /* Does what time asks for (keep-alive), and returns when it must be called again, CLOCK_NEVER:
      * no more. Whoever sleeps on the stream calls it before. A stream that finds itself dead here
      * says so by the next read. NULL: never. A layered stream asks the one below. */
@@ -86,6 +91,9 @@ static inline int stream_wait(struct stream *stream, short want, struct pollfd *
 {
     return stream->ops->wait(stream, want, pfd);
 }
+
+/* As the op. Where there is none an event is the answer. */
+int stream_watch(struct stream *stream, struct pollfd *pfd);
 
 /* As the op, CLOCK_NEVER where there is none. */
 int64_t stream_tick(struct stream *stream);

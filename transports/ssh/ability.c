@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "transports/ssh/algorithms.h"
 #include "transports/ssh/key_blob.h"
 #include "transports/ssh/session.h"
 #include "transports/ssh/wire.h"
@@ -93,7 +94,7 @@ bool ability_has_type(struct ability *ability, const char *name, const char *typ
 
     if (!is_allowed(ability->config, type))
         return false;
-    if (session_knows_host_key(strcmp(type, RSA) == 0 ? RSA_SHA2_512 : type))
+    if (algorithms_know_host_key(strcmp(type, RSA) == 0 ? RSA_SHA2_512 : type))
         return true;
     if (strcmp(type, RSA) == 0) {
         ability_note_library(ability, false, name, "RSA", "has no rsa-sha2");

@@ -30,7 +30,7 @@ char *auth_lacks(const struct ssh_gateway *gateway, struct ctx *ctx);
 
 /* --- for session.c, which has libssh2's memory --- */
 
-/* How many bytes to take for a block of `size`; 0: it is refused. */
+/* How many bytes to take for a block of `size`; SIZE_MAX: it is refused. */
 size_t auth_room(struct auth *auth, size_t size);
 
 /* libssh2 is done with a block: it may be a packet whose words libssh2 keeps to itself. */

@@ -16,12 +16,16 @@
 /* What sshd takes and sends at most, RFC 4253 section 6.1. */
 #define PACKET_BYTES 32768
 
-/* How much libssh2 may decode in one call: else it takes all that the peer may send, and a reader
- * that is slow makes it keep all of that. */
+/* How much libssh2 may decode in one call that writes: else it takes all that the peer may send, and
+ * keeps it for a reader that is slow. */
 #define BUDGET_BYTES ((size_t)64 * 1024)
 
-/* With more than this decoded and not read, writing looks for nothing new unless it must. */
-#define UNREAD_MAX ((unsigned long)256 * 1024)
+/* With more than this in libssh2's hands, writing looks for nothing new unless it must. */
+#define KEPT_MAX ((size_t)1024 * 1024)
+
+/* libssh2 says nothing of data once it has seen a goodbye, so the last bytes that are there, fewer
+ * than any goodbye has, are decoded when the others are read. */
+#define HELD_BACK_BYTES 64
 
 /* How long the gateway may take to pass on what it has got from us. */
 #define FINISH_NS (30 * CLOCK_S)
@@ -155,6 +159,27 @@ static void pass_complaints(struct channel *channel)
             (void)!write(channel->complaints, text, (size_t)got);
 }
 
+/* How much libssh2 may decode in a call that reads. */
+static size_t budget_for_reading(struct channel *channel)
+{
+    struct session *session = channel->session;
+
+    if (unread(channel) > 0)
+        return 0;
+    (void)session_listen(session);
+    size_t there = session->in_end - session->in_start;
+    return there > HELD_BACK_BYTES ? there - HELD_BACK_BYTES : there;
+}
+
+/* libssh2 drops what is more than was allowed, and says so by the way only. */
+static bool has_dropped_data(const struct channel *channel)
+{
+    int code = libssh2_session_last_errno(channel->session->lib);
+
+    return code == LIBSSH2_ERROR_CHANNEL_PACKET_EXCEEDED ||
+           code == LIBSSH2_ERROR_CHANNEL_WINDOW_EXCEEDED;
+}
+
 static ssize_t channel_read(struct stream *stream, void *data, size_t size)
 {
     struct channel *channel = channel_of(stream);
@@ -162,18 +187,25 @@ static ssize_t channel_read(struct stream *stream, void *data, size_t size)
 
     if (channel->at_end)
         return 0;
+    if (channel->broken)
+        return channel_fail(channel);
     (void)session_flush(session);
-    session->budget = BUDGET_BYTES;
+    session->budget = budget_for_reading(channel);
+    (void)libssh2_session_set_last_error(session->lib, 0, NULL);
     if (channel->asking)
         ask_for_life(channel);
     if (channel->is_command)
         pass_complaints(channel);
     ssize_t got = libssh2_channel_read(channel->lib, data, size);
-    channel->more = session->budget == 0;
+    if (has_dropped_data(channel) || !session_is_same_host(session))
+        channel->broken = true;
+    channel->more = session_listen(session);
     if (got > 0) {
         window_take(&channel->window, channel->lib, (size_t)got, session);
         return got;
     }
+    if (channel->broken)
+        return channel_fail(channel);
     if (libssh2_channel_eof(channel->lib) == 1) {
         channel->at_end = true;
         return 0;
@@ -185,10 +217,17 @@ static ssize_t channel_read(struct stream *stream, void *data, size_t size)
 
 /* --- writing --- */
 
+/* Has the peer closed the channel, so that it takes nothing any more? As far as libssh2 knows. */
+static bool is_closed(struct channel *channel)
+{
+    channel->session->budget = 0;
+    return libssh2_channel_wait_closed(channel->lib) == 0;
+}
+
 /* What libssh2 may decode while it writes: it looks for room in the peer's window. */
 static size_t budget_for_writing(const struct channel *channel)
 {
-    return channel->stuck || unread(channel) < UNREAD_MAX ? BUDGET_BYTES : 0;
+    return channel->stuck || channel->session->memory < KEPT_MAX ? BUDGET_BYTES : 0;
 }
 
 /* A call that writes has said EAGAIN. */
@@ -203,7 +242,7 @@ static ssize_t channel_write(struct stream *stream, const void *data, size_t siz
     struct channel *channel = channel_of(stream);
     struct session *session = channel->session;
 
-    if (session->error || channel->broken) {
+    if (session->error || channel->broken || is_closed(channel)) {
         errno = EPIPE;
         return STREAM_FAIL;
     }
@@ -249,6 +288,22 @@ static int channel_shut_wr(struct stream *stream)
     return session_flush(channel->session);
 }
 
+/* Nobody writes, and after its end nobody reads either: does the peer close the channel? */
+static int channel_watch(struct stream *stream, struct pollfd *pfd)
+{
+    struct channel *channel = channel_of(stream);
+    struct session *session = channel->session;
+
+    *pfd = (struct pollfd){.fd = -1};
+    if (!channel->at_end)
+        return 0;
+    (void)session_listen(session);
+    session->budget = BUDGET_BYTES;
+    if (libssh2_channel_wait_closed(channel->lib) != LIBSSH2_ERROR_EAGAIN || is_dead(channel))
+        return 1;
+    return session_poll(session, pfd);
+}
+
 static int channel_wait(struct stream *stream, short want, struct pollfd *pfd)
 {
     struct channel *channel = channel_of(stream);
@@ -264,6 +319,8 @@ static int channel_wait(struct stream *stream, short want, struct pollfd *pfd)
                    : session_poll(session, pfd);
     if (session_flush(session) == STREAM_AGAIN)
         return stream_wait(session->below, POLLOUT, pfd);
+    if (is_closed(channel))
+        return 1;
     if (channel->stuck && channel->then == session->received &&
         session->in_start == session->in_end)
         return stream_wait(session->below, POLLIN, pfd);
@@ -326,10 +383,12 @@ static int command_status(const struct channel *channel, struct err *err)
 static int channel_finish(struct stream *stream, struct err *err)
 {
     struct channel *channel = channel_of(stream);
+    bool over = channel->at_end && channel->shut;
 
-    if (!is_dead(channel) && channel->at_end && channel->shut)
+    if (over)
         await_close(channel);
-    if (!channel->at_end && is_dead(channel))
+    /* An end that never came, or one that says nothing of what we have sent. */
+    if ((!channel->at_end || over) && is_dead(channel) && !is_closed(channel))
         return explain_end(channel, err);
     return channel->is_command && channel->at_end ? command_status(channel, err) : 0;
 }
@@ -351,6 +410,7 @@ static const struct stream_ops channel_ops = {
     .write = channel_write,
     .shut_wr = channel_shut_wr,
     .wait = channel_wait,
+    .watch = channel_watch,
     .tick = channel_tick,
     .finish = channel_finish,
     .close = channel_close,
@@ -409,6 +469,7 @@ static LIBSSH2_CHANNEL *open_direct(struct session *session, const struct endpoi
 static int explain_refusal(struct session *session, const char *doing, struct ctx *ctx)
 {
     static const char *const reasons[] = {
+        [0] = "refused",
         [1] = "forwarding is refused; ?exec=nc %h %p may do",
         [2] = "it cannot connect there",
         [3] = "it knows no such channel",
@@ -418,7 +479,7 @@ static int explain_refusal(struct session *session, const char *doing, struct ct
     bool has_text = refusal->text && *refusal->text;
     const char *name = session->gateway->name;
 
-    if (refusal->reason == 0)
+    if (!refusal->heard)
         return session_fault(session, ERR_REFUSED, doing, ctx);
     if (refusal->reason == SESSION_CONNECT_FAILED && has_text)
         return err_set(ctx->err, ERR_REFUSED, "%s: %s: %s", name, doing, refusal->text);
@@ -505,6 +566,9 @@ struct stream *channel_open(struct session *session, const struct endpoint *to, 
     }
     if (is_command)
         listen_to_complaints(channel, ctx);
+    else
+        (void)libssh2_channel_handle_extended_data2(channel->lib,
+                                                    LIBSSH2_CHANNEL_EXTENDED_DATA_IGNORE);
     session->is_up = true;
     channel->more = true;
     window_init(&channel->window, session);

@@ -6,6 +6,7 @@
 
 #include "core/prompt.h"
 #include "core/text.h"
+#include "transports/ssh/algorithms.h"
 
 #define CERTIFICATE "-cert-v01@openssh.com"
 
@@ -78,7 +79,7 @@ static void append(char *list, const char *name, size_t length)
 
 char *host_key_algorithms(const struct host_key_book *book)
 {
-    const char *list = session_host_key_algorithms(&book->gateway->config);
+    const char *list = algorithms_of_host_key(&book->gateway->config);
     size_t room = strlen(list) + 2;
     char *first = calloc(room, 1), *last = calloc(room, 1), *order = NULL;
 
@@ -101,7 +102,7 @@ char *host_key_algorithms(const struct host_key_book *book)
 /* A key of a type that libssh2 can ask for, or one of RSA where it can't. */
 static bool can_ask_for(const char *type)
 {
-    return session_knows_host_key(strcmp(type, "ssh-rsa") == 0 ? "rsa-sha2-512" : type);
+    return algorithms_know_host_key(strcmp(type, "ssh-rsa") == 0 ? "rsa-sha2-512" : type);
 }
 
 static char *unusable_types(const struct host_key_book *book)

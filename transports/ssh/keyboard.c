@@ -8,6 +8,7 @@
 #include "core/secret.h"
 #include "core/text.h"
 #include "transports/ssh/login.h"
+#include "transports/ssh/memory.h"
 
 /* A packet has no more. */
 #define FIELD_MAX 40000
@@ -67,7 +68,7 @@ static void put_answer(struct auth *auth, LIBSSH2_USERAUTH_KBDINT_RESPONSE *resp
                        const char *answer)
 {
     size_t size = strlen(answer);
-    void *copy = session_alloc(size + 1, libssh2_session_abstract(auth->session->lib));
+    void *copy = memory_alloc(size + 1, libssh2_session_abstract(auth->session->lib));
 
     if (!copy) {
         (void)err_no_memory(auth->ctx->err);

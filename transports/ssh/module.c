@@ -2,6 +2,7 @@
 /* The module `ssh`: a gateway by libssh2. */
 #include <stdlib.h>
 
+#include "transports/ssh/algorithms.h"
 #include "transports/ssh/auth.h"
 #include "transports/ssh/channel.h"
 #include "transports/ssh/host_key.h"
@@ -13,7 +14,7 @@
 static char *ssh_lacks(const struct ssh_gateway *gateway, struct ctx *ctx)
 {
     struct host_key_book book;
-    char *lacks = session_lacks(gateway);
+    char *lacks = algorithms_lacking(&gateway->config);
 
     if (!lacks && host_key_book_init(&book, gateway, ctx->err) == 0) {
         lacks = host_key_lacks(&book);

@@ -12,6 +12,7 @@
 #include "transports/ssh/base64.h"
 #include "transports/ssh/known_hosts.h"
 #include "transports/ssh/login.h"
+#include "transports/ssh/memory.h"
 #include "transports/ssh/wire.h"
 
 #define LAYER "ssh"
@@ -97,7 +98,7 @@ static int sign(LIBSSH2_SESSION *lib, unsigned char **signature, size_t *signatu
     signing->wanted = true;
     if (!signing->key->in_agent || sign_by_agent(signing, data, size, &made) == -1)
         return -1;
-    *signature = session_alloc(made.size, libssh2_session_abstract(lib));
+    *signature = memory_alloc(made.size, libssh2_session_abstract(lib));
     if (*signature)
         memcpy(*signature, made.data, made.size);
     *signature_size = made.size;
@@ -139,7 +140,6 @@ static enum outcome try_agent(struct auth *auth, const struct keyring_key *key)
         ability_note(&auth->ability, false, text);
     free(text);
     TRACE(auth->ctx->trace, LAYER, "%s: %s", key->name, err_text(err));
-    keyring_note(&auth->ring, key, err_text(err));
     if (err->code != ERR_AUTH) {
         stream_close(auth->ring.agent);
         auth->ring.agent = NULL;

@@ -12,6 +12,8 @@
 #include "core/exchange.h"
 #include "core/secret.h"
 #include "core/text.h"
+#include "transports/ssh/algorithms.h"
+#include "transports/ssh/memory.h"
 
 /* RFC 4253 section 4.2 with OpenSSH's bounds: lines before the greeting, and bytes of one. */
 #define LINES_MAX 1024
@@ -24,73 +26,6 @@
 /* The peer may hold small packets back until we have acknowledged the last one; bulk it does
  * not. */
 #define SMALL_BYTES 4096
-
-/* --- memory --- */
-
-/* In front of each block, so that it can be wiped. */
-union block {
-    size_t size;
-    max_align_t align;
-};
-
-/* libssh2 1.10 forgets what the peer said of a channel that it doesn't open: the packet is looked at
- * when libssh2 is done with it. byte SSH_MSG_CHANNEL_OPEN_FAILURE, uint32 channel, uint32 reason,
- * string description. */
-#define OPEN_FAILURE 92
-#define OPEN_FAILURE_BYTES 13
-
-static uint32_t get_u32(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-static void keep_refusal(struct session *session, const uint8_t *packet, size_t size)
-{
-    if (session->refusal.reason || size < OPEN_FAILURE_BYTES || packet[0] != OPEN_FAILURE)
-        return;
-    uint32_t length = get_u32(packet + 9);
-    session->refusal.reason = get_u32(packet + 5);
-    if (length <= size - OPEN_FAILURE_BYTES)
-        session->refusal.text = strndup((const char *)packet + OPEN_FAILURE_BYTES, length);
-}
-
-void *session_alloc(size_t size, void **abstract)
-{
-    union block *block = size < SIZE_MAX - sizeof(*block) ? malloc(sizeof(*block) + size) : NULL;
-
-    (void)abstract;
-    if (!block)
-        return NULL;
-    block->size = size;
-    return block + 1;
-}
-
-static void session_drop(void *data, void **abstract)
-{
-    struct session *session = *abstract;
-    union block *block = data ? (union block *)data - 1 : NULL;
-
-    if (!block)
-        return;
-    /* Keys, passwords and passphrases are of the set-up. */
-    if (!session->is_up) {
-        keep_refusal(session, data, block->size);
-        secret_wipe(data, block->size);
-    }
-    free(block);
-}
-
-static void *session_realloc(void *data, size_t size, void **abstract)
-{
-    void *larger = session_alloc(size, abstract);
-
-    if (data && larger) {
-        size_t old = ((union block *)data - 1)->size;
-        memcpy(larger, data, old < size ? old : size);
-        session_drop(data, abstract);
-    }
-    return larger;
-}
 
 /* --- what comes --- */
 
@@ -272,108 +207,6 @@ static ssize_t session_say(libssh2_socket_t fd, const void *data, size_t size, i
     return (ssize_t)size;
 }
 
-/* --- algorithms --- */
-
-/* Where no ssh(1) says what is allowed: what OpenSSH 9.2 does by default. */
-static const struct choice {
-    const char *keyword;
-    size_t field; /* of struct ssh_config */
-    int methods[2];
-    const char *fallback;
-} choices[] = {
-    {"KexAlgorithms",
-     offsetof(struct ssh_config, kex_algorithms),
-     {LIBSSH2_METHOD_KEX, LIBSSH2_METHOD_KEX},
-     "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,"
-     "ecdh-sha2-nistp521,diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,"
-     "diffie-hellman-group18-sha512,diffie-hellman-group14-sha256"},
-    {"HostKeyAlgorithms",
-     offsetof(struct ssh_config, host_key_algorithms),
-     {LIBSSH2_METHOD_HOSTKEY, LIBSSH2_METHOD_HOSTKEY},
-     "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,"
-     "rsa-sha2-256"},
-    {"Ciphers",
-     offsetof(struct ssh_config, ciphers),
-     {LIBSSH2_METHOD_CRYPT_CS, LIBSSH2_METHOD_CRYPT_SC},
-     "chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr,aes128-gcm@openssh.com,"
-     "aes256-gcm@openssh.com"},
-    {"MACs",
-     offsetof(struct ssh_config, macs),
-     {LIBSSH2_METHOD_MAC_CS, LIBSSH2_METHOD_MAC_SC},
-     "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512,"
-     "hmac-sha1"},
-};
-
-static const char *configured(const struct ssh_config *config, const struct choice *choice)
-{
-    char *const *list = (char *const *)(const void *)((const char *)config + choice->field);
-
-    return *list ? *list : choice->fallback;
-}
-
-const char *session_host_key_algorithms(const struct ssh_config *config)
-{
-    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
-        if (choices[i].methods[0] == LIBSSH2_METHOD_HOSTKEY)
-            return configured(config, &choices[i]);
-    return NULL;
-}
-
-bool session_knows_host_key(const char *algorithm)
-{
-    LIBSSH2_SESSION *lib = libssh2_session_init_ex(NULL, NULL, NULL, NULL);
-    const char **known = NULL;
-    int count = lib ? libssh2_session_supported_algs(lib, LIBSSH2_METHOD_HOSTKEY, &known) : 0;
-    bool knows = false;
-
-    for (int i = 0; i < count; i++)
-        knows |= strcmp(known[i], algorithm) == 0;
-    if (known)
-        libssh2_free(lib, known);
-    if (lib)
-        (void)libssh2_session_free(lib);
-    return knows;
-}
-
-/* The keyword of the list of which the library has nothing, or NULL. */
-static const char *choose_algorithms(LIBSSH2_SESSION *lib, const struct ssh_config *config,
-                                     const char *host_key_algorithms)
-{
-    static const char packed[] = "zlib@openssh.com,zlib,none";
-
-    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
-        const struct choice *choice = &choices[i];
-        const char *list = configured(config, choice);
-        if (choice->methods[0] == LIBSSH2_METHOD_HOSTKEY && host_key_algorithms)
-            list = host_key_algorithms;
-        for (size_t way = 0; way < 2; way++)
-            if (libssh2_session_method_pref(lib, choice->methods[way], list) != 0)
-                return choice->keyword;
-    }
-    if (config->compression &&
-        (libssh2_session_flag(lib, LIBSSH2_FLAG_COMPRESS, 1) != 0 ||
-         libssh2_session_method_pref(lib, LIBSSH2_METHOD_COMP_CS, packed) != 0 ||
-         libssh2_session_method_pref(lib, LIBSSH2_METHOD_COMP_SC, packed) != 0))
-        return "Compression";
-    return NULL;
-}
-
-static char *lacking_text(const char *keyword)
-{
-    return text_join("libssh2 ", libssh2_version(0), " has nothing of what ", keyword, " allows",
-                     (char *)NULL);
-}
-
-char *session_lacks(const struct ssh_gateway *gateway)
-{
-    LIBSSH2_SESSION *lib = libssh2_session_init_ex(NULL, NULL, NULL, NULL);
-    const char *keyword = lib ? choose_algorithms(lib, &gateway->config, NULL) : NULL;
-
-    if (lib)
-        (void)libssh2_session_free(lib);
-    return keyword ? lacking_text(keyword) : NULL;
-}
-
 /* --- set-up --- */
 
 /* libssh2 has one type for all of its callbacks, which ISO C cannot convert a function to. */
@@ -414,16 +247,16 @@ struct session *session_new(const struct ssh_gateway *gateway, const char *host_
     session->gateway = gateway;
     session->trace = ctx->trace;
     session->budget = SIZE_MAX;
-    session->lib = libssh2_session_init_ex(session_alloc, session_drop, session_realloc, session);
+    session->lib = libssh2_session_init_ex(memory_alloc, memory_free, memory_realloc, session);
     if (session->lib) {
         libssh2_session_set_blocking(session->lib, 0);
         session_call_back(session->lib);
-        keyword = choose_algorithms(session->lib, &gateway->config, host_key_algorithms);
+        keyword = algorithms_choose(session->lib, &gateway->config, host_key_algorithms);
     }
     if (session->lib && !keyword)
         return session;
 
-    char *lacking = keyword ? lacking_text(keyword) : NULL;
+    char *lacking = keyword ? algorithms_lack(keyword) : NULL;
     if (lacking)
         (void)err_set(ctx->err, ERR_USAGE, "%s: %s; engine=openssh may do", gateway->name, lacking);
     else
@@ -475,6 +308,28 @@ int session_poll(struct session *session, struct pollfd *pfd)
     return now;
 }
 
+bool session_is_same_host(const struct session *session)
+{
+    size_t size = 0;
+    int kind;
+    const char *key = libssh2_session_hostkey(session->lib, &size, &kind);
+
+    return key && size == session->host_key_size && memcmp(key, session->host_key, size) == 0;
+}
+
+/* 0, or -1 when memory is lacking. */
+static int keep_host_key(struct session *session)
+{
+    int kind;
+    const char *key = libssh2_session_hostkey(session->lib, &session->host_key_size, &kind);
+
+    session->host_key = malloc(session->host_key_size + 1);
+    if (!key || !session->host_key)
+        return -1;
+    memcpy(session->host_key, key, session->host_key_size);
+    return 0;
+}
+
 static bool have_nothing_in_common(int code)
 {
     return code == LIBSSH2_ERROR_KEX_FAILURE || code == LIBSSH2_ERROR_KEY_EXCHANGE_FAILURE;
@@ -499,7 +354,7 @@ int session_shake_hands(struct session *session, char **lacking, struct ctx *ctx
               libssh2_session_methods(session->lib, LIBSSH2_METHOD_HOSTKEY),
               libssh2_session_methods(session->lib, LIBSSH2_METHOD_CRYPT_SC),
               libssh2_session_methods(session->lib, LIBSSH2_METHOD_MAC_SC));
-        return 0;
+        return keep_host_key(session) == 0 ? 0 : err_no_memory(ctx->err);
     }
     if (code == LIBSSH2_ERROR_EAGAIN)
         return -1;
@@ -558,6 +413,7 @@ void session_free(struct session *session)
     free(session->out);
     free(session->first_line);
     free(session->goodbye);
+    free(session->host_key);
     free(session->refusal.text);
     free(session);
 }

@@ -24,11 +24,12 @@ struct auth; /* auth.c */
 #define SESSION_CONNECT_FAILED 2
 
 struct session_refusal {
-    uint32_t reason; /* 0: it was not refused */
-    char *text;      /* in the peer's words; or NULL */
+    bool heard; /* it was refused */
+    uint32_t reason;
+    char *text; /* in the peer's words; or NULL */
 };
 
-#define SESSION_INBOX_BYTES 32768
+#define SESSION_INBOX_BYTES 65536
 
 struct session {
     LIBSSH2_SESSION *lib; /* never blocks; its abstract pointer is this struct */
@@ -51,10 +52,15 @@ struct session {
     char *first_line;     /* the first one of them; or NULL */
     const char *nonsense; /* why this is no SSH; NULL: it may be */
 
+    size_t memory; /* that libssh2 has */
+
     bool is_up;      /* set-up is over: the end of the stream is the channel's business */
     bool deaf;       /* libssh2 is to wait for nothing any more */
     bool timing;     /* each question has its answer now, so their distance is a round trip */
     int64_t trip_ns; /* the shortest so far; 0 = not known */
+
+    char *host_key; /* as it was at first: another one later is another machine */
+    size_t host_key_size;
 
     int error;     /* errno of the stream below, 0 = it works */
     char *goodbye; /* why the peer has disconnected, RFC 4253 section 11.1; or NULL */
@@ -62,20 +68,6 @@ struct session {
 
     struct auth *auth; /* during the login, for libssh2's callbacks */
 };
-
-/* malloc(3) for what a callback hands to libssh2, which frees it. `abstract` is what
- * libssh2_session_abstract gives. */
-void *session_alloc(size_t size, void **abstract);
-
-/* Why the library cannot serve the gateway: an algorithm of its configuration that must be, and
- * isn't there. A text that the caller frees, or NULL. */
-char *session_lacks(const struct ssh_gateway *gateway);
-
-/* HostKeyAlgorithms of the configuration, or what stands for it where nothing is said. */
-const char *session_host_key_algorithms(const struct ssh_config *config);
-
-/* Does this library know the host key algorithm? */
-bool session_knows_host_key(const char *algorithm);
 
 /*
  * Makes a session with the algorithms that the gateway's configuration allows, host keys in the
@@ -102,6 +94,9 @@ int session_flush(struct session *session);
 
 /* Looks whether bytes have come. True when some lie here that libssh2 has not had yet. */
 bool session_listen(struct session *session);
+
+/* Is the host key still the first one? A new key exchange may show another. */
+bool session_is_same_host(const struct session *session);
 
 /* What to poll for until bytes come, or what is kept can be sent. Returns as stream_wait. */
 int session_poll(struct session *session, struct pollfd *pfd);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "transports/ssh/algorithms.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "core/text.h"
+
+/* Where no ssh(1) says what is allowed: what OpenSSH 9.2 does by default. */
+static const struct choice {
+    const char *keyword;
+    size_t field; /* of struct ssh_config */
+    int methods[2];
+    const char *fallback;
+} choices[] = {
+    {"KexAlgorithms",
+     offsetof(struct ssh_config, kex_algorithms),
+     {LIBSSH2_METHOD_KEX, LIBSSH2_METHOD_KEX},
+     "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,"
+     "ecdh-sha2-nistp521,diffie-hellman-group-exchange-sha256,diffie-hellman-group16-sha512,"
+     "diffie-hellman-group18-sha512,diffie-hellman-group14-sha256"},
+    {"HostKeyAlgorithms",
+     offsetof(struct ssh_config, host_key_algorithms),
+     {LIBSSH2_METHOD_HOSTKEY, LIBSSH2_METHOD_HOSTKEY},
+     "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,"
+     "rsa-sha2-256"},
+    {"Ciphers",
+     offsetof(struct ssh_config, ciphers),
+     {LIBSSH2_METHOD_CRYPT_CS, LIBSSH2_METHOD_CRYPT_SC},
+     "chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr,aes128-gcm@openssh.com,"
+     "aes256-gcm@openssh.com"},
+    {"MACs",
+     offsetof(struct ssh_config, macs),
+     {LIBSSH2_METHOD_MAC_CS, LIBSSH2_METHOD_MAC_SC},
+     "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,hmac-sha2-256,hmac-sha2-512,"
+     "hmac-sha1"},
+};
+
+static const char *configured(const struct ssh_config *config, const struct choice *choice)
+{
+    char *const *list = (char *const *)(const void *)((const char *)config + choice->field);
+
+    return *list ? *list : choice->fallback;
+}
+
+const char *algorithms_of_host_key(const struct ssh_config *config)
+{
+    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++)
+        if (choices[i].methods[0] == LIBSSH2_METHOD_HOSTKEY)
+            return configured(config, &choices[i]);
+    return NULL;
+}
+
+bool algorithms_know_host_key(const char *algorithm)
+{
+    LIBSSH2_SESSION *lib = libssh2_session_init_ex(NULL, NULL, NULL, NULL);
+    const char **known = NULL;
+    int count = lib ? libssh2_session_supported_algs(lib, LIBSSH2_METHOD_HOSTKEY, &known) : 0;
+    bool knows = false;
+
+    for (int i = 0; i < count; i++)
+        knows |= strcmp(known[i], algorithm) == 0;
+    if (known)
+        libssh2_free(lib, known);
+    if (lib)
+        (void)libssh2_session_free(lib);
+    return knows;
+}
+
+const char *algorithms_choose(LIBSSH2_SESSION *lib, const struct ssh_config *config,
+                              const char *host_key_algorithms)
+{
+    static const char packed[] = "zlib@openssh.com,zlib,none";
+
+    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+        const struct choice *choice = &choices[i];
+        const char *list = configured(config, choice);
+        if (choice->methods[0] == LIBSSH2_METHOD_HOSTKEY && host_key_algorithms)
+            list = host_key_algorithms;
+        for (size_t way = 0; way < 2; way++)
+            if (libssh2_session_method_pref(lib, choice->methods[way], list) != 0)
+                return choice->keyword;
+    }
+    if (config->compression &&
+        (libssh2_session_flag(lib, LIBSSH2_FLAG_COMPRESS, 1) != 0 ||
+         libssh2_session_method_pref(lib, LIBSSH2_METHOD_COMP_CS, packed) != 0 ||
+         libssh2_session_method_pref(lib, LIBSSH2_METHOD_COMP_SC, packed) != 0))
+        return "Compression";
+    return NULL;
+}
+
+char *algorithms_lack(const char *keyword)
+{
+    return text_join("libssh2 ", libssh2_version(0), " has nothing of what ", keyword, " allows",
+                     (char *)NULL);
+}
+
+char *algorithms_lacking(const struct ssh_config *config)
+{
+    LIBSSH2_SESSION *lib = libssh2_session_init_ex(NULL, NULL, NULL, NULL);
+    const char *keyword = lib ? algorithms_choose(lib, config, NULL) : NULL;
+
+    if (lib)
+        (void)libssh2_session_free(lib);
+    return keyword ? algorithms_lack(keyword) : NULL;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "transports/ssh/memory.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/secret.h"
+#include "transports/ssh/auth.h"
+#include "transports/ssh/session.h"
+
+/* In front of each block. */
+union block {
+    struct {
+        size_t size; /* as it was asked for */
+        size_t room;
+    } own;
+    max_align_t align;
+};
+
+/* libssh2 1.10 keeps to itself what the peer said of a channel that it doesn't open: byte
+ * SSH_MSG_CHANNEL_OPEN_FAILURE, uint32 channel, uint32 reason, string description. */
+#define OPEN_FAILURE 92
+#define OPEN_FAILURE_BYTES 13
+
+static uint32_t get_u32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static void keep_refusal(struct session_refusal *refusal, const uint8_t *packet, size_t size)
+{
+    if (refusal->heard || size < OPEN_FAILURE_BYTES || packet[0] != OPEN_FAILURE)
+        return;
+    uint32_t length = get_u32(packet + 9);
+    refusal->heard = true;
+    refusal->reason = get_u32(packet + 5);
+    if (length <= size - OPEN_FAILURE_BYTES)
+        refusal->text = strndup((const char *)packet + OPEN_FAILURE_BYTES, length);
+}
+
+void *memory_alloc(size_t size, void **abstract)
+{
+    struct session *session = *abstract;
+    size_t room = session->auth ? auth_room(session->auth, size) : size;
+
+    if (size > MEMORY_BLOCK_MAX || room > 2 * MEMORY_BLOCK_MAX ||
+        session->memory + room > MEMORY_MAX)
+        return NULL;
+    union block *block = malloc(sizeof(*block) + room);
+    if (!block)
+        return NULL;
+    block->own.size = size;
+    block->own.room = room;
+    session->memory += room;
+    return block + 1;
+}
+
+void memory_free(void *data, void **abstract)
+{
+    struct session *session = *abstract;
+    union block *block = data ? (union block *)data - 1 : NULL;
+
+    if (!block)
+        return;
+    session->memory -= block->own.room;
+    if (!session->is_up) {
+        keep_refusal(&session->refusal, data, block->own.size);
+        if (session->auth)
+            auth_heard(session->auth, data, block->own.size);
+        secret_wipe(data, block->own.size);
+    }
+    free(block);
+}
+
+void *memory_realloc(void *data, size_t size, void **abstract)
+{
+    void *larger = memory_alloc(size, abstract);
+
+    if (data && larger) {
+        size_t old = ((union block *)data - 1)->own.size;
+        memcpy(larger, data, old < size ? old : size);
+        memory_free(data, abstract);
+    }
+    return larger;
+}
