@@ -29,3 +29,20 @@ void trace_line(const struct trace *trace, const char *layer, const char *format
     free(escaped);
     free(text);
 }
+
+void trace_notice(const struct trace *trace, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = trace->fd == -1 ? NULL : text_vformat(format, args);
+    va_end(args);
+    text_cut(text);
+
+    char *escaped = text ? text_escape(text) : NULL;
+    char *line = escaped ? text_join("stile: ", escaped, "\n", (char *)NULL) : NULL;
+    if (line)
+        (void)!write(trace->fd, line, strlen(line));
+    free(line);
+    free(escaped);
+    free(text);
+}

@@ -11,12 +11,17 @@
 struct trace {
     int level;        /* how many -v were given; 0 = silent */
     int64_t start_ns; /* lines show the time since this */
-    int fd;           /* where lines go: stderr */
+    int fd;           /* where lines go: stderr; -1: nowhere */
 };
 
 /* Writes a line in one write(2), so that two processes do not mix theirs. Loses it on any error. */
 void trace_line(const struct trace *trace, const char *layer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* What a person must know although nothing has failed: "stile: text" in one write(2), at any level.
+ * Nothing where fd is -1. */
+void trace_notice(const struct trace *trace, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The arguments are evaluated only where somebody looks: a trace that is off costs a comparison. */
 #define TRACE(trace, layer, ...) TRACE_LEVEL(1, trace, layer, __VA_ARGS__)

@@ -136,61 +136,72 @@ const void *module_load(const char *name, const struct trace *trace, struct err 
 
 /* --- beside other work --- */
 
-static void *prefetch(void *path)
-{
-    /* Whoever loads it then waits in dlopen(3) for this one, and hears why it failed. */
-    (void)dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    free(path);
-    return NULL;
-}
-
-void module_prefetch(const char *name)
-{
-    char *path = module_builtin(name) ? NULL : module_find(name);
-
-    if (path && thread_start(NULL, prefetch, path) != 0)
-        free(path);
-}
-
-struct loading {
+struct module_loading {
+    pthread_t thread;
     const char *name;
+    void (*warm)(const void *module);
     const struct trace *trace;
-    const struct transport_module *module;
+    const void *module;
     struct err err;
 };
 
 static void *load(void *arg)
 {
-    struct loading *loading = arg;
+    struct module_loading *loading = arg;
 
     loading->module = module_load(loading->name, loading->trace, &loading->err);
+    if (loading->module && loading->warm)
+        loading->warm(loading->module);
     return NULL;
+}
+
+struct module_loading *module_begin(const char *name, void (*warm)(const void *module),
+                                    const struct trace *trace)
+{
+    struct module_loading *loading = malloc(sizeof(*loading));
+
+    if (!loading)
+        return NULL;
+    *loading = (struct module_loading){.name = name, .warm = warm, .trace = trace};
+    loading->err = ERR_INIT;
+    if (thread_start(&loading->thread, load, loading) == 0)
+        return loading;
+    free(loading);
+    return NULL;
+}
+
+const void *module_finish(struct module_loading *loading, const char *name,
+                          const struct trace *trace, struct err *err)
+{
+    if (!loading)
+        return module_load(name, trace, err);
+    (void)pthread_join(loading->thread, NULL);
+    const void *module = loading->module;
+    if (!module)
+        (void)err_set(err, loading->err.code, "%s", err_text(&loading->err));
+    err_release(&loading->err);
+    free(loading);
+    return module;
 }
 
 struct stream *module_dial(const char *name, const struct hop *hop, const struct dialer *below,
                            struct stream *ready, const struct endpoint *to, struct ctx *ctx)
 {
-    struct loading loading = {.name = name, .trace = ctx->trace};
+    struct module_loading *loading = ready ? NULL : module_begin(name, NULL, ctx->trace);
     struct stream *stream = NULL;
-    pthread_t thread;
+    struct err why = ERR_INIT;
 
-    loading.err = ERR_INIT;
-    bool beside = !ready && thread_start(&thread, load, &loading) == 0;
     if (!ready)
         ready = dialer_dial(below, &hop->address, ctx);
-    if (beside)
-        (void)pthread_join(thread, NULL);
-    else
-        (void)load(&loading);
-
-    if (!loading.module) {
-        (void)err_set(ctx->err, loading.err.code, "%s", err_text(&loading.err));
+    const struct transport_module *module = module_finish(loading, name, ctx->trace, &why);
+    if (!module) {
+        (void)err_set(ctx->err, why.code, "%s", err_text(&why));
     } else if (ready) {
         struct dialer primed = *below;
         primed.ready = &ready;
-        stream = loading.module->transports[0]->dial(hop, &primed, to, ctx);
+        stream = module->transports[0]->dial(hop, &primed, to, ctx);
     }
-    err_release(&loading.err);
+    err_release(&why);
     stream_close(ready);
     return stream;
 }

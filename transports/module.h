@@ -18,8 +18,16 @@
  */
 const void *module_load(const char *name, const struct trace *trace, struct err *err);
 
-/* Begins to load a module beside other work, for the module_load that will follow. */
-void module_prefetch(const char *name);
+/*
+ * The same beside other work: a thread loads it, and calls `warm` (may be NULL) with what it has
+ * loaded. module_finish waits for it and returns as module_load; the loading is over then. NULL
+ * where no thread could be had: module_finish does it all.
+ */
+struct module_loading;
+struct module_loading *module_begin(const char *name, void (*warm)(const void *module),
+                                    const struct trace *trace);
+const void *module_finish(struct module_loading *loading, const char *name,
+                          const struct trace *trace, struct err *err);
 
 /* Is there a module of this name? No name that could leave the folder has one. */
 bool module_exists(const char *name);

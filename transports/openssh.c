@@ -110,7 +110,7 @@ static int give_connection(struct openssh *own, struct ctx *ctx)
     int given = handover_give(&own->handover, fd, ctx);
 
     if (given == 1) {
-        TRACE(ctx->trace, "ssh", "%s: ssh has the connection", own->gateway);
+        TRACE(ctx->trace, SSH, "%s: ssh has the connection", own->gateway);
         drop_connection(own);
     }
     return given == -1 ? -1 : 0;
@@ -118,36 +118,56 @@ static int give_connection(struct openssh *own, struct ctx *ctx)
 
 /* --- what it says --- */
 
+/* What a line has brought. */
+struct step {
+    enum openssh_line line;
+    bool has_logged_in;
+    bool is_news;  /* for the dial */
+    char *warning; /* what looked like the reason of an end, and was not */
+    char *notice;
+};
+
+static struct step take_line(struct openssh *own, const char *line)
+{
+    struct openssh_log *log = &own->log;
+    struct step step = {.warning = NULL};
+
+    (void)pthread_mutex_lock(&own->lock);
+    bool was_in = log->is_in, was_up = log->is_up;
+    int64_t was_silent_ns = log->silent_ns;
+    step.line = openssh_log_take(log, line, clock_ns());
+    step.has_logged_in = log->is_in && !was_in;
+    step.is_news = step.has_logged_in || log->is_up != was_up || log->silent_ns != was_silent_ns;
+    if (step.has_logged_in || log->is_up != was_up) {
+        step.warning = openssh_log_reason(log);
+        openssh_log_forget(log);
+    }
+    step.notice = log->notice;
+    log->notice = NULL;
+    (void)pthread_mutex_unlock(&own->lock);
+    return step;
+}
+
 /* In the thread. */
 static void openssh_hear(struct label_ear *ear, const char *line, struct label *label)
 {
     struct openssh *own = openssh_of((struct command_ear *)ear);
-    char *warning = NULL;
+    struct step step = take_line(own, line);
 
-    (void)pthread_mutex_lock(&own->lock);
-    bool was_in = own->log.is_in, was_up = own->log.is_up;
-    int64_t was_silent_ns = own->log.silent_ns;
-    enum openssh_line kind = openssh_log_take(&own->log, line, clock_ns());
-    bool is_in = own->log.is_in, is_up = own->log.is_up;
-    bool news = is_in != was_in || is_up != was_up || own->log.silent_ns != was_silent_ns;
-    if (is_in != was_in || is_up != was_up) {
-        /* What looked like the reason of an end was not. */
-        warning = openssh_log_reason(&own->log);
-        openssh_log_forget(&own->log);
-    }
-    (void)pthread_mutex_unlock(&own->lock);
-
-    if (kind == OPENSSH_SHOW)
+    if (step.line == OPENSSH_SHOW)
         label_say(label, line);
     else
-        TRACE_LEVEL(2, &own->trace, "ssh", "%s", line);
-    if (is_in != was_in)
-        TRACE(&own->trace, "ssh", "%s: logged in", own->gateway);
-    if (warning)
-        label_say(label, warning);
-    free(warning);
-    if (news)
+        TRACE_LEVEL(2, &own->trace, SSH, "%s", line);
+    if (step.has_logged_in)
+        TRACE(&own->trace, SSH, "%s: logged in", own->gateway);
+    if (step.warning)
+        label_say(label, step.warning);
+    if (step.notice)
+        label_say(label, step.notice);
+    if (step.is_news)
         (void)!write(own->news[PIPE_WRITE], "", 1);
+    free(step.warning);
+    free(step.notice);
 }
 
 /* In the thread. */
@@ -249,8 +269,10 @@ fail:
 /* The first value of each name counts, so nothing that the user has said comes before these. */
 #define OWN_WORDS                                                                                  \
     "-T", "-a", "-x", "-oLogLevel=DEBUG2", "-oClearAllForwardings=yes", "-oPermitLocalCommand=no", \
-        "-oRemoteCommand=none", "-oControlMaster=no", "-oControlPersist=no", "-oTunnel=no",        \
-        "-oVisualHostKey=no"
+        "-oControlMaster=no", "-oControlPersist=no", "-oTunnel=no", "-oVisualHostKey=no"
+
+/* As old as OpenSSH 7.6 only. */
+#define COMMAND_WORDS "-oRemoteCommand=none"
 
 #define WORDS_MAX 32
 
@@ -291,6 +313,7 @@ static char **openssh_words(const struct openssh *own, const struct ssh_gateway 
 {
     static const char *const ssh[] = {SSH, OWN_WORDS, NULL};
     static const char *const proxy[] = {PROXY_WORDS, NULL};
+    static const char *const run[] = {COMMAND_WORDS, NULL};
     struct words before = {.count = 0};
     char *environment[HANDOVER_VARIABLES] = {NULL};
     char digits[TEXT_DIGITS_MAX], **words = NULL;
@@ -308,8 +331,7 @@ static char **openssh_words(const struct openssh *own, const struct ssh_gateway 
     add_words(&before, ssh);
     if (by_us)
         add_words(&before, proxy);
-    if (!gateway->exec)
-        add_words(&before, forward);
+    add_words(&before, gateway->exec ? run : forward);
     words = ssh_gateway_words(gateway->hop, before.word, err);
     if (words && gateway->exec) {
         char *command = ssh_gateway_command(gateway, to, err);
@@ -417,7 +439,7 @@ struct stream *openssh_dial(const struct ssh_gateway *gateway, struct stream *be
         return NULL;
     }
     if (await_up(own, stream, ctx) == 0) {
-        TRACE(ctx->trace, "ssh", "%s: the way to %s is open", gateway->name, to->text);
+        TRACE(ctx->trace, SSH, "%s: the way to %s is open", gateway->name, to->text);
         return stream;
     }
     stream_close(stream);

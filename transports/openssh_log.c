@@ -138,6 +138,9 @@ static const struct shape noise[] = {
     {NULL, " is disabled to avoid man-in-the-middle attacks."},
     {"UpdateHostkeys is disabled because the host key is not trusted.", NULL},
 
+    /* Of a master that is no more. */
+    {"Control socket connect(", NULL},
+
     /* The next question says so. */
     {"Permission denied, please try again.", NULL},
 };
@@ -299,6 +302,15 @@ static void note_other_key(struct openssh_log *log, const char *rest, int64_t no
     keep_copy(&log->other_key, rest);
 }
 
+/* "/root/.ssh/id_ed25519_sk ED25519-SK SHA256:… explicit": ssh asks for a touch only where its stderr is
+ * a terminal. An agent asks by itself. */
+static void note_key(struct openssh_log *log, const char *rest, int64_t now_ns)
+{
+    (void)now_ns;
+    if (strstr(rest, "-SK ") && !strstr(rest, " agent"))
+        log->notice = text_join("touch the security key if it blinks: ", rest, (char *)NULL);
+}
+
 static void note_login(struct openssh_log *log, const char *rest, int64_t now_ns)
 {
     (void)rest;
@@ -340,6 +352,7 @@ static const struct sign {
     {{"debug1: Server host key: ", NULL}, note_host_key},
     {{"debug1: Server host certificate: ", NULL}, note_host_key},
     {{"Offending ", " key in "}, note_other_key},
+    {{"debug1: Server accepts key: ", NULL}, note_key},
     {{"Authenticated to ", NULL}, note_login},
     {{"debug1: Authentication succeeded", NULL}, note_login},
     {{"debug1: channel 0: new ", NULL}, note_dialect},
@@ -363,6 +376,8 @@ enum openssh_line openssh_log_take(struct openssh_log *log, const char *line, in
 {
     const char *part, *rest;
 
+    free(log->notice);
+    log->notice = NULL;
     take_signs(log, line, now_ns);
     if (IS_AMONG(debugging, line))
         return OPENSSH_TRACE;
@@ -384,5 +399,6 @@ void openssh_log_release(struct openssh_log *log)
     free(log->reason);
     free(log->host_key);
     free(log->other_key);
-    log->reason = log->host_key = log->other_key = NULL;
+    free(log->notice);
+    log->reason = log->host_key = log->other_key = log->notice = NULL;
 }

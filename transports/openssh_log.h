@@ -34,6 +34,7 @@ struct openssh_log {
     char *reason;
     bool changed;    /* that is a host key that has changed */
     char *host_key;  /* of the gateway: "ssh-ed25519 SHA256:…" */
+    char *notice;    /* what the last line means for the user, besides; or NULL */
     char *other_key; /* where another one is known: "/root/.ssh/known_hosts:3" */
 };
 

@@ -199,15 +199,34 @@ static void forget_gateway(void *known)
     free(known);
 }
 
+static void warm(const void *module)
+{
+    const struct ssh_module *ssh = module;
+
+    ssh->warm();
+}
+
+/* Asks ssh(1), and meanwhile loads the module, which is found again when it is needed. */
+static int find_out(struct ssh_gateway *gateway, const struct hop *hop, struct ctx *ctx)
+{
+    bool wanted = engine_of(hop) != ENGINE_OPENSSH;
+    struct module_loading *loading = wanted ? module_begin("ssh", warm, ctx->trace) : NULL;
+    struct err missing = ERR_INIT;
+    int done = ssh_gateway_init(gateway, hop, ctx);
+
+    if (loading)
+        (void)module_finish(loading, "ssh", ctx->trace, &missing);
+    err_release(&missing);
+    return done;
+}
+
 static int ssh_prepare(struct hop *hop, struct hops *before, struct ctx *ctx)
 {
     struct ssh_gateway *gateway = calloc(1, sizeof(*gateway));
 
     if (!gateway)
         return err_no_memory(ctx->err);
-    if (engine_of(hop) != ENGINE_OPENSSH)
-        module_prefetch("ssh");
-    if (ssh_gateway_init(gateway, hop, ctx) == -1) {
+    if (find_out(gateway, hop, ctx) == -1) {
         free(gateway);
         return -1;
     }

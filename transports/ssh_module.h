@@ -26,6 +26,9 @@ struct ssh_gateway {
 struct ssh_module {
     unsigned abi; /* TRANSPORT_ABI */
 
+    /* Does what costs the first session time and needs nothing to be known: for a thread beside. */
+    void (*warm)(void);
+
     /*
      * Why this library cannot serve the gateway as ssh(1) would, as far as can be said before it is
      * dialed: a text that the caller frees, "the only keys are RSA, and libssh2 1.10.0 has no

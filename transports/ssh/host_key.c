@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/config.h"
 #include "core/prompt.h"
 #include "core/text.h"
 #include "transports/ssh/algorithms.h"
@@ -267,9 +268,9 @@ static void remember(const struct host_key_book *book, const struct shown *shown
     if (known_hosts_append(path, book->name, shown->type, shown->blob, shown->size,
                            config->hash_known_hosts, &err) == 0)
         TRACE(ctx->trace, "ssh", "%s: added its host key to %s", book->gateway->name, path);
-    else
-        TRACE(ctx->trace, "ssh", "%s: its host key was not kept: %s", book->gateway->name,
-              err_text(&err));
+    else if (!ctx->config->quiet)
+        trace_notice(ctx->trace, "%s: its host key was not kept: %s", book->gateway->name,
+                     err_text(&err));
     err_release(&err);
 }
 
@@ -328,6 +329,10 @@ static int judge(const struct host_key_book *book, const struct shown *shown, st
     const struct known_entry *by = NULL;
 
     TRACE(ctx->trace, "ssh", "%s has the host key %s", book->gateway->name, shown->text);
+    if (book->gateway->config.revoked_host_keys)
+        return err_set(ctx->err, ERR_AUTH,
+                       "%s: there are RevokedHostKeys, which only engine=openssh looks at",
+                       book->gateway->name);
     switch (known_hosts_judge(&book->known, shown->blob, shown->size, &by)) {
     case KNOWN_IS_OK:
         TRACE(ctx->trace, "ssh", "%s: its host key is in %s:%u", book->gateway->name, by->file,
