@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 
 import pytest
 
@@ -131,6 +132,16 @@ def test_a_master_is_used(travel, master, gateways, target, engine, command):
     mark = len(gateways.plain.said())
     arrived(travel.run(target, *options, engine=engine))
     assert "Connection from" not in gateways.plain.said()[mark:]
+
+
+@pytest.mark.parametrize("engine", ["openssh", "auto"])
+def test_a_master_that_has_gone_is_no_matter(travel, home, gateways, target, engine):
+    path = gateways.folder / "dead"
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+    home.at(gateways.plain, f"ControlPath {path}")
+    arrived(travel.run(target, engine=engine))
+    path.unlink()
 
 
 def test_what_a_master_is_refused(through, master):

@@ -146,8 +146,7 @@ static void expect_end(struct site *site)
 
 #define OWN                                                                                        \
     "-T\n-a\n-x\n-oLogLevel=DEBUG2\n-oClearAllForwardings=yes\n-oPermitLocalCommand=no\n"          \
-    "-oRemoteCommand=none\n-oControlMaster=no\n-oControlPersist=no\n-oTunnel=no\n"                 \
-    "-oVisualHostKey=no\n"
+    "-oControlMaster=no\n-oControlPersist=no\n-oTunnel=no\n-oVisualHostKey=no\n"
 
 static void words_of_a_plain_gateway(void **state)
 {
@@ -199,8 +198,9 @@ static void words_of_a_command(void **state)
     site.gateway.exec = words;
     site_dial(&site, NULL);
     assert_non_null(site.stream);
-    assert_string_equal(folder_get(&site.folder, "words", text),
-                        OWN "--\nbastion\n'/bin/nc' 'a b' db '[22]' 'it'\\''s'\n");
+    assert_string_equal(
+        folder_get(&site.folder, "words", text),
+        OWN "-oRemoteCommand=none\n--\nbastion\n'/bin/nc' 'a b' db '[22]' 'it'\\''s'\n");
     site_close(&site);
 }
 
@@ -378,6 +378,21 @@ static void all_lines_are_traced(void **state)
     while (*shown(&site))
         found |= strstr(site.line, " ssh: debug1: hello\n") != NULL;
     assert_true(found);
+    site_close(&site);
+}
+
+static void security_keys(void **state)
+{
+    (void)state;
+    struct site site;
+
+    site_open(&site, "echo 'debug1: Server accepts key: /k ED25519-SK SHA256:x explicit' >&2\n"
+                     "echo 'debug1: Server accepts key: /k ED25519-SK SHA256:y agent' >&2\n"
+                     "echo 'debug1: Server accepts key: /k ED25519 SHA256:z explicit' >&2\n" UP
+                     "exec cat");
+    assert_string_equal(shown(&site), "stile: gateway bastion: touch the security key if it "
+                                      "blinks: /k ED25519-SK SHA256:x explicit\n");
+    assert_string_equal(shown(&site), "");
     site_close(&site);
 }
 
@@ -588,6 +603,7 @@ int main(void)
     UNIT_TEST(&unit, called_off);
     UNIT_TEST(&unit, other_lines_are_shown);
     UNIT_TEST(&unit, all_lines_are_traced);
+    UNIT_TEST(&unit, security_keys);
     UNIT_TEST(&unit, quiet);
     UNIT_TEST(&unit, a_changed_key_that_does_not_matter);
     UNIT_ROWS(&unit, end, end_rows);
