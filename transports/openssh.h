@@ -15,13 +15,16 @@ bool openssh_exists(void);
 
 /*
  * Runs `ssh -W` for the gateway, or with gateway->exec that command there (words and target
- * validated as exec.h's). `below` leads to the gateway and is taken over; NULL: ssh goes there by
- * itself, by its own ProxyJump and ProxyCommand.
+ * validated as exec.h's). `below` leads to the gateway and is taken over, and ssh uses no
+ * ControlMaster then; NULL: ssh goes there by itself, by its ControlMaster, ProxyJump or
+ * ProxyCommand. It may ask a person, at our terminal or by askpass.
  *
  * Waits until the way to `to` is open, as far as ssh says so, and never past the ctx: what ssh says
  * on stderr becomes the err of a failure, one line, with the code that libssh2's would have
  * (ERR_NAME, ERR_CONNECT, ERR_AUTH, ERR_REFUSED). Other lines of it are shown with its name in
  * front, as a command's are. A stream that the caller closes, or NULL with ctx->err set.
+ *
+ * The stream is one of two pipes. Its finish says why the gateway has gone (ERR_STREAM).
  */
 struct stream *openssh_dial(const struct ssh_gateway *gateway, struct stream *below,
                             const struct endpoint *to, struct ctx *ctx);
