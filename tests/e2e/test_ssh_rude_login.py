@@ -79,7 +79,7 @@ def test_a_dialog_on_a_terminal_shows_what_it_may(stile, serve, tmp_path):
         terminal.close()
     assert dialog.answers == [["blue", "sesame"]]
     assert b"blue" in terminal.shown and b"sesame" not in terminal.shown
-    assert ANSWER in terminal.shown
+    assert ANSWER.strip() in terminal.shown
 
 
 def test_a_hostile_question_drives_no_terminal(through, asked):
@@ -105,9 +105,8 @@ def endless(one):
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_dialog_without_an_end_is_left(through, asked, count):
-    server, result = through(Gateway(log_in=endless(Round([("Again: ", False)] * count))), "-w", "1",
-                             batchmode="no")
-    fails(server, result, 6, 7)
+    one = Round([("Again: ", False)] * count)
+    fails(*through(Gateway(log_in=endless(one)), "-w", "20", batchmode="no"), 5, 6)
 
 
 def test_a_login_that_never_succeeds_is_left(through, asked):
@@ -171,15 +170,16 @@ def test_a_password_goes_to_the_one_who_asked(through, asked):
 
 
 def test_a_password_that_is_to_be_changed_is_told(through, asked):
+    more = []
+
     def log_in(wire):
         ssh.demand(wire, "password")
         wire.say(ssh.PASSWD_CHANGEREQ, f"yours is old {HOSTILE}", "")
-        with pytest.raises(ConnectionError):
-            ssh.asked(wire)
-        raise Gone
+        while True:
+            more.append(wire.any())
     text = fails(*through(Gateway(log_in=log_in), "-w", "20", batchmode="no"), 6)
-    assert "change" in text or "expired" in text
-    assert len(asked()) == 1
+    assert "change" in text
+    assert len(asked()) == 1 and not more
 
 
 def test_a_login_may_take_two_methods(through, asked):
@@ -193,7 +193,7 @@ def test_a_login_may_take_two_methods(through, asked):
     assert dialog.answers == [["answer 2"]]
 
 
-METHODS = ["hostbased,gssapi-with-mic", "telepathy", HOSTILE, "", ",,,", "x" * 20_000, "password2,keyboard"]
+METHODS = ["hostbased", "telepathy", HOSTILE, "", ",,,", "x" * 20_000, "password2,keyboard"]
 
 
 @pytest.mark.parametrize("methods", METHODS, ids=["real", "odd", "hostile", "none", "commas", "long", "almost"])
@@ -278,12 +278,16 @@ KEY_ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("answer", KEY_ANSWERS.values(), ids=KEY_ANSWERS)
-def test_a_key_is_not_offered_for_ever(through, identity, answer):
+def test_a_key_is_not_offered_for_ever(begin, identity):
     """Whatever is said to it; who says no more is given up in time."""
-    log_in = key_login(answer)
-    fails(*through(Gateway(log_in=log_in), "-w", "1", identityfile=identity), 5, 6, 7)
-    assert 1 <= log_in.offers <= 4
+    started = []
+    for answer in KEY_ANSWERS.values():
+        log_in = key_login(answer)
+        started.append((log_in, *begin(Gateway(log_in=log_in), "-w", "1", identityfile=identity)))
+    for log_in, server, running in started:
+        fails(server, running.finish(), 5, 6, 7)
+        assert log_in.offers <= 4
+    assert started[-1][0].offers >= 1
 
 
 def test_too_many_attempts_are_told(through, identity):
