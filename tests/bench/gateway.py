@@ -58,9 +58,9 @@ ROWS = (
     ("up on loopback, MB/s", "up, loopback", "rate", 0, ("MB/s", 110)),
     ("CPU down, s/GB", "down, loopback", "cpu", 2, None),
     ("CPU up, s/GB", "up, loopback", "cpu", 2, None),
-    ("peak RSS on loopback, KiB", ("first byte, loopback", "down, loopback", "up, loopback"), "rss", 0,
-     ("≤", 0.7)),
-    ("peak RSS over a 100 ms round trip, KiB", ("down, 100 ms",), "rss", 0, None),
+    ("peak RSS, transfers on loopback, KiB", ("down, loopback", "up, loopback"), "rss", 0, ("≤", 0.7)),
+    ("peak RSS, transfer over 100 ms, KiB", "down, 100 ms", "rss", 0, None),
+    ("peak RSS, one byte, KiB", "first byte, loopback", "rss", 0, None),
 )
 
 
