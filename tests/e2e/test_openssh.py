@@ -11,6 +11,7 @@ import pytest
 
 from gateway import arrived, failed, program
 from harness import one_line, until
+from terminal import CTRL_C, echoes
 from yard import BANNER
 
 
@@ -221,3 +222,16 @@ def test_a_failure_has_its_status_whatever_ssh_says(through, bastion, filtered, 
     filtered(WORDS[words])
     result = through(("127.0.0.1", "1")).finish()
     assert (result.code, result.out) == (5, b""), result
+
+
+# --- a terminal ------------------------------------------------------------------------------------------
+
+def test_ctrl_c_at_its_question_with_another_command_below(home, gateways, yard, target, in_window):
+    """The first of the two is guarded, and it is not the one that asks."""
+    home.at(gateways.password, key=None)
+    terminal = in_window(target, via=f"{yard.hop('exec nc')},ssh://bastion?engine=openssh")
+    terminal.expect(b"assword", "the question")
+    until(lambda: not echoes(terminal), "nothing is shown")
+    terminal.type(CTRL_C)
+    terminal.expect(b"exit 130", "stile has ended")
+    assert echoes(terminal)
