@@ -195,7 +195,7 @@ static enum outcome talk(struct auth *auth)
            session_wait(session, auth->ctx) == 0);
     auth->memory = MEMORY_PLAIN;
     auth->talking = false;
-    if (auth->talk_broken || is_lost(auth))
+    if (code != 0 && (auth->talk_broken || is_lost(auth)))
         return broken(auth);
     enum outcome outcome = login_outcome(auth, code, before);
     return outcome == LOGIN_EXHAUSTED ? login_fault(auth, "keyboard-interactive") : outcome;
@@ -212,7 +212,9 @@ enum outcome keyboard_try(struct auth *auth)
         return LOGIN_OVER;
     auth->talks++;
     enum outcome outcome = talk(auth);
-    auth->secret_refused |=
-        auth->secret_used && !auth->talk_by_person && outcome == LOGIN_REFUSED && !auth->partial;
+    if (outcome == LOGIN_REFUSED && !auth->partial) {
+        auth->talks_refused |= auth->talk_rounds > 0;
+        auth->secret_refused |= auth->secret_used && !auth->talk_by_person;
+    }
     return outcome;
 }

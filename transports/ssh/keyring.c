@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/text.h"
 #include "transports/ssh/agent.h"
+#include "transports/ssh/key_blob.h"
 #include "transports/unix.h"
 
 #define LAYER "ssh"
@@ -150,16 +151,19 @@ static int read_public_half(struct identity_public *key, const char *path, struc
     return key->blob ? 1 : 0;
 }
 
-/* A certificate that ssh(1) would find. 0, or -1 with ctx->err set. */
+/* Notes a certificate that ssh(1) would find. 0, or -1 with ctx->err set. */
 static int look_for_certificate(struct keyring *ring, const char *path, const char *suffix,
                                 struct ctx *ctx)
 {
-    struct identity_public key;
-    int got = read_public(&key, path, suffix, ctx);
+    char *whole = text_join(path, suffix, (char *)NULL);
+    struct identity_public key = IDENTITY_PUBLIC_NONE;
+    struct key_blob parts;
+    int got = whole ? read_public(&key, whole, "", ctx) : err_no_memory(ctx->err);
 
-    if (got == 1)
-        (void)ability_has_key(&ring->ability, path, &key, ctx->trace);
+    if (got == 1 && key_blob_read(&parts, key.blob, key.size) == 0 && parts.is_certificate)
+        (void)ability_has_key(&ring->ability, whole, &key, ctx->trace);
     identity_public_release(&key);
+    free(whole);
     return got == -1 ? -1 : 0;
 }
 
@@ -184,11 +188,8 @@ static int add_file(struct keyring *ring, const char *name, char *path, struct c
 {
     struct keyring_key *key = key_new(strdup(name), path, ctx);
     int got = key ? look_at(ring, key, ctx) : -1;
-    bool is_wanted =
-        got == 0 || (got == 1 && !*find_key(&ring->first, &key->public_half) &&
-                     ability_has_key(&ring->ability, name, &key->public_half, ctx->trace));
 
-    if (is_wanted)
+    if (got == 0 || (got == 1 && !*find_key(&ring->first, &key->public_half)))
         add_key(ring, key);
     else
         key_free(key);
@@ -263,8 +264,7 @@ static int add_agent_key(struct keyring *ring, const struct agent_key *from, str
     memcpy(blob, from->blob, from->size);
     key->public_half = (struct identity_public){blob, from->size};
     key->in_agent = true;
-    if (!*find_key(&ring->first, &key->public_half) &&
-        ability_has_key(&ring->ability, key->name, &key->public_half, ctx->trace))
+    if (!*find_key(&ring->first, &key->public_half))
         add_key(ring, key);
     else
         key_free(key);
@@ -394,17 +394,20 @@ static int settle_file(struct keyring *ring, struct keyring_key *key, struct ctx
     return got;
 }
 
-/* Keeps those that are fit. 0, or -1 with ctx->err set. */
+/* Keeps those that can be used. 0, or -1 with ctx->err set. */
 static int settle(struct keyring *ring, struct ctx *ctx)
 {
     struct keyring_key **at = &ring->first;
 
     while (*at) {
-        int fits = (*at)->in_agent ? 1 : settle_file(ring, *at, ctx);
+        struct keyring_key *key = *at;
+        const struct identity_public *half = &key->public_half;
+        int fits = key->in_agent ? 1 : settle_file(ring, key, ctx);
         if (fits == -1)
             return -1;
-        if (fits == 1)
-            at = &(*at)->next;
+        if (fits == 1 &&
+            (!half->blob || ability_has_key(&ring->ability, key->name, half, ctx->trace)))
+            at = &key->next;
         else
             key_free(take_key(at));
     }

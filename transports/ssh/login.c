@@ -89,23 +89,26 @@ static enum outcome fail(struct auth *auth, const char *why)
     return LOGIN_OVER;
 }
 
-/* The gateway has hung up. */
-static enum outcome hung_up(struct auth *auth)
+#define HAD_ENOUGH "Too many authentication failures" /* sshd(8)'s words */
+
+/* Why the gateway has hung up, after it has refused something; NULL: it hasn't. */
+static const char *last_words(const struct auth *auth)
 {
     const char *goodbye = auth->session->goodbye;
-    bool had_enough = goodbye && strstr(goodbye, "oo many authentication failures");
+
+    if (goodbye && strcmp(goodbye, HAD_ENOUGH) == 0 && auth->keys_tried > 0)
+        return "too many keys for it: " HAD_ENOUGH
+               "; IdentitiesOnly and the right IdentityFile offer fewer";
+    return goodbye || auth->refusals > 0 ? session_end(auth->session) : NULL;
+}
+
+static enum outcome hung_up(struct auth *auth)
+{
+    const char *words = last_words(auth);
 
     if (leave_to_ssh(auth))
         return LOGIN_OVER;
-    if (had_enough && auth->keys_tried > 0)
-        return fail(auth, "too many keys for this gateway, which says: Too many authentication "
-                          "failures; IdentitiesOnly and the right IdentityFile offer fewer");
-    if (auth->refusals > 0 && goodbye)
-        return fail(auth, goodbye);
-    if (auth->refusals > 0)
-        return fail(auth, session_end(auth->session));
-    (void)session_fault(auth->session, ERR_REFUSED, "login", auth->ctx);
-    return LOGIN_OVER;
+    return words ? fail(auth, words) : login_fault(auth, "login");
 }
 
 enum outcome login_outcome(struct auth *auth, int code, unsigned refusals)

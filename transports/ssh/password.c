@@ -23,6 +23,15 @@ static char *ask(const struct auth *auth)
     return answer;
 }
 
+/* Without a callback libssh2 takes the wish for a refusal. */
+static void refuse_change(LIBSSH2_SESSION *lib, char **password, int *size, void **abstract)
+{
+    (void)lib;
+    (void)abstract;
+    *password = NULL;
+    *size = 0;
+}
+
 static enum outcome send_password(struct auth *auth, const char *password)
 {
     struct session *session = auth->session;
@@ -32,7 +41,7 @@ static enum outcome send_password(struct auth *auth, const char *password)
 
     do
         code = libssh2_userauth_password_ex(session->lib, user, (unsigned)strlen(user), password,
-                                            (unsigned)strlen(password), NULL);
+                                            (unsigned)strlen(password), refuse_change);
     while (code == LIBSSH2_ERROR_EAGAIN && session_wait(session, auth->ctx) == 0);
     auth->passwords++;
     if (code == LIBSSH2_ERROR_PASSWORD_EXPIRED)
