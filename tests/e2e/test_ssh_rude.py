@@ -214,6 +214,23 @@ def test_all_may_come_one_byte_at_a_time(through, engine):
     passes(*through(Gateway(converse(ANSWER), say=dribble), engine=engine), ANSWER)
 
 
+@ENGINES
+def test_all_may_come_in_as_few_segments_as_can_be(through, engine):
+    """What is behind the message that is waited for must be heard, too."""
+    def then(channel):
+        channel.send(ANSWER[:5])
+        channel.wire.exchange()
+        channel.send(ANSWER[5:])
+        channel.wire.say(ssh.GLOBAL_REQUEST, "keepalive@openssh.com", True)
+        channel.say(ssh.EOF)
+        got = channel.read_all()
+        channel.say(ssh.CLOSE)
+        channel.linger()
+        return got
+    at = {stage: lambda wire: wire.say(ssh.IGNORE, "x") for stage in STAGES[1:]}
+    passes(*through(Gateway(then, at=at, hold=True), engine=engine), ANSWER)
+
+
 # --- packets ---------------------------------------------------------------------------------------
 
 

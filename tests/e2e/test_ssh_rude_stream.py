@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from harness import LIMIT, Task, differ, memory_kib, payload, settles, take
+from harness import LIMIT, Task, differ, memory_kib, payload, settles, take, until
 from peers import ssh
 from peers.ssh import Gateway, Gone, Raw, confirm, converse, goodbye, leave, message
 from peers.talk import rest
@@ -446,6 +446,34 @@ def test_a_command_may_be_refused(through):
     fails(*through(Gateway(open=open), exec="nc%20%h%20%p"), 5)
 
 
+def test_a_gateway_that_is_asked_whether_it_lives_may_say_so_or_not(begin):
+    """ServerAliveInterval: any answer will do, also of one that has ended its direction."""
+    def answers(asked, first=()):
+        def then(channel):
+            channel.wire.send(*channel.messages(first))
+            while not channel.ended:
+                channel.attend()
+                while channel.others:
+                    asked.append(channel.others.pop())
+                    channel.say(ssh.CHANNEL_FAILURE)
+            channel.end()
+        return then
+
+    def deaf(channel):
+        channel.send(ANSWER)
+        rest(channel.wire.conn)
+    alive = {"serveraliveinterval": 1, "serveralivecountmax": 1}
+    asked = [], []
+    patient = [begin(Gateway(answers(asked[0])), **alive)[1],
+               begin(Gateway(answers(asked[1], [(ssh.EOF,)])), **alive)[1]]
+    server, running = begin(Gateway(deaf), **alive)
+    fails(server, running.finish(), 1, out=ANSWER)
+    until(lambda: min(map(len, asked)) >= 2, "it asks again")
+    for one in patient:
+        assert one.is_up()
+        assert one.finish() == (0, b"", "")
+
+
 # --- floods ----------------------------------------------------------------------------------------
 
 FLOODS = {
@@ -493,6 +521,20 @@ def test_a_flood_does_not_fill_the_memory(begin, gate, flood):
     done.set()
     assert running.finish().code in (0, 1)
     assert len(running.messages()) <= 1
+
+
+@BIG
+def test_a_slow_reader_does_not_fill_the_memory(begin):
+    """The gateway keeps to the window, and all of it arrives in the end."""
+    data = payload(20_000_000)
+    server, running = begin(Gateway(converse(ANSWER + data)))
+    assert take(running.stdout.fileno(), len(ANSWER)) == ANSWER
+    before = memory_kib(running.pid)
+    settles(running.pid, "nobody reads")
+    stays_small(running, before)
+    result = running.finish(SAYS)
+    assert (result.code, result.err, differ(result.out, data)) == (0, "", None)
+    assert server.result() == SAYS
 
 
 @BIG

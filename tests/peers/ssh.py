@@ -144,13 +144,14 @@ class Wire:
     """The server's end of a connection, message by message. at[stage] is called with the wire when the
     stage is reached; alter[what] changes "offer", "reply" (of the key exchange) and "signature"."""
 
-    def __init__(self, conn, key, at=None, alter=None):
+    def __init__(self, conn, key, at=None, alter=None, hold=False):
         self.conn, self.key = conn, key
-        self.put = conn.sendall
+        self.put = self.hold if hold else conn.sendall
+        self.held = bytearray()
         self.at = dict(at or {})
         self.alter = alter or {}
         self.out, self.into = Flow(), Flow()
-        self.session = None
+        self.session = self.offered = None
         self.early = collections.deque()  # what was under way when we asked for new keys
         self.exchanges = 0
 
@@ -163,7 +164,13 @@ class Wire:
 
     # Bytes.
 
+    def hold(self, data):
+        """Instead of `put`: what is said goes out when there is nothing to do but to listen, in one go."""
+        self.held += data
+
     def take(self, size):
+        self.conn.sendall(self.held)
+        self.held.clear()
         chunks = []
         while size:
             chunk = self.conn.recv(min(size, CHUNK))
@@ -234,7 +241,11 @@ class Wire:
     # The beginning.
 
     def greet(self, banner=BANNER):
+        """May say what the key exchange begins with before the client has said a word."""
         self.put(banner)
+        if self.put == self.hold:
+            self.offered = self.altered("offer", offer())
+            self.send(self.offered)
         self.banner = banner[banner.rindex(b"SSH-"):].rstrip(b"\r\n")
         line = b""
         while not line.endswith(b"\n"):
@@ -244,8 +255,10 @@ class Wire:
 
     def exchange(self, theirs=None):
         """A key exchange, RFC 8731. Without `theirs` it is the server that wants it."""
-        ours = self.altered("offer", offer())
-        self.send(ours)
+        ours, self.offered = self.offered, None
+        if not ours:
+            ours = self.altered("offer", offer())
+            self.send(ours)
         while not theirs:
             payload = self.fresh()
             if payload[0] == KEXINIT:
@@ -502,13 +515,13 @@ class Gateway:
     """A polite server, but where it was told otherwise. The result is what `then` returned."""
 
     def __init__(self, then=finish, key=None, log_in=welcome, open=confirm(), banner=BANNER, at=None,
-                 alter=None, say=None):
+                 alter=None, say=None, hold=False):
         self.then, self.key, self.log_in, self.open = then, key or HostKey(), log_in, open
-        self.banner, self.at, self.alter, self.say = banner, at, alter, say
+        self.banner, self.at, self.alter, self.say, self.hold = banner, at, alter, say, hold
 
     def __call__(self, conn):
         conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        wire = Wire(conn, self.key, self.at, self.alter)
+        wire = Wire(conn, self.key, self.at, self.alter, self.hold)
         if self.say:
             wire.put = functools.partial(self.say, conn)
         wire.reach("call")
