@@ -23,7 +23,8 @@ static bool leave_to_ssh(struct auth *auth)
 
     if (!auth->lacking || !text)
         return false;
-    *auth->lacking = strdup(text);
+    if (!*auth->lacking)
+        *auth->lacking = strdup(text);
     return *auth->lacking;
 }
 
