@@ -179,6 +179,15 @@ def test_a_list_of_revoked_keys_is_heeded(travel, home, bastion, target, engine)
 
 
 @engines
+@pytest.mark.parametrize("text", ["~/.ssh/127.0.0.1", "%d/.ssh/%h", "${HOME}/.ssh/%h", "~/.ssh/none ~/.ssh/%h"])
+def test_the_name_of_a_file_may_have_tokens(travel, home, gateways, target, engine, text):
+    (home.ssh / "127.0.0.1").write_text(gateways.plain.known_as(gateways.plain.where))
+    home.host("bastion", gateways.plain, f"UserKnownHostsFile {text}")
+    home.key("user")
+    arrived(travel.run(target, engine=engine))
+
+
+@engines
 def test_settings_of_the_hop_win_over_ssh_config(travel, home, gateways, target, engine):
     file = home.folder / "mine"
     file.write_text(gateways.plain.known_as(gateways.plain.where))
