@@ -107,6 +107,10 @@ static enum outcome hung_up(struct auth *auth)
 {
     const char *words = last_words(auth);
 
+    /* It allows one try, and we have not asked before what it is to be. */
+    if (words && auth->keys_tried == 1 && auth->refusals == 0)
+        ability_note(&auth->ability, false, "the gateway hangs up after the first key");
+
     if (leave_to_ssh(auth))
         return LOGIN_OVER;
     return words ? fail(auth, words) : login_fault(auth, "login");
