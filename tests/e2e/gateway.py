@@ -27,6 +27,7 @@ ALL_ENGINES = [*ENGINES, "auto"]
 PASSPHRASE = "an open door, %h & 50%"
 CODE = "471108"  # what `asks` and `both` want after the password
 AT_THE_GATEWAY = "attic"  # a name that nobody else knows
+TOWN = "127.0.0.1 localhost\n127.0.1.1 bastion\n127.0.2.1 db\n"  # the names in a room
 
 # Keys, each made once: type and passphrase.
 KEYS = {
@@ -98,6 +99,7 @@ class ServerEtc(proxies.Etc):
 
     def __init__(self, folder):
         super().__init__(folder, AT_THE_GATEWAY)
+        self._put("hosts", f"127.0.0.1 {AT_THE_GATEWAY}\n{TOWN}")
         self.home = folder.parent / "home"
         self.home.mkdir(mode=0o755)
         users = pathlib.Path("/etc/passwd").read_text()
@@ -112,7 +114,6 @@ class ServerEtc(proxies.Etc):
 
 SSHD_CONFIG = """\
 Port {port}
-ListenAddress 127.0.0.1
 AuthorizedKeysFile {authorized}
 PidFile none
 StrictModes no
@@ -121,6 +122,7 @@ PermitRootLogin yes
 MaxStartups 100
 PrintMotd no
 PrintLastLog no
+Subsystem sftp internal-sftp
 LogLevel DEBUG1
 """
 KEYS_ONLY = ["PasswordAuthentication no", "KbdInteractiveAuthentication no"]
@@ -235,7 +237,7 @@ class Gateways:
         setattr(self, name, server)
         return server
 
-    def make(self, name, before=(), kind=OpenSsh):
+    def make(self, name, before=(), kind=OpenSsh, more=("ListenAddress 127.0.0.1",)):
         """One more of this kind."""
         host_keys, lines = SERVERS[name]
         if name == "certified":
@@ -243,7 +245,7 @@ class Gateways:
         if name == "user_ca":
             self.keyring.path("ca")
         return self._start(kind, f"{name}{len(self.started)}", self.keyring, self.authorized,
-                           [*TIED, *before, *self.etc.before], host_keys, lines)
+                           [*TIED, *before, *self.etc.before], host_keys, [*more, *lines])
 
     def _start(self, kind, name, *args):
         self.started.append(kind(self.folder / name, *args))
@@ -257,8 +259,9 @@ class Gateways:
     def closed_dropbear(self):
         return self._start(Dropbear, "closed_dropbear", self.keyring, [*TIED, *self.etc.before], "-j")
 
-    def at_22(self, room):
-        return self.make("plain", room.before, OpenSshAt22)
+    def at_22(self, room, name="plain", address="127.0.0.1"):
+        """For a room, at the port that is meant where none is said."""
+        return self.make(name, room.before, OpenSshAt22, [f"ListenAddress {address}"])
 
     def close(self):
         for server in self.started:
@@ -402,6 +405,7 @@ class Traveller:
 
     def __init__(self, stile, home):
         self.stile, self.home = stile, home
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="stile-"))  # a socket's path is short
         self.tag = f"STILE_TEST_TAG={uuid.uuid4()}"
         env = {name: value for name, value in stile.env.items() if name not in NOBODY}
         stile.env = {**env, "HOME": str(home.folder), **dict([self.tag.split("=")])}
@@ -445,6 +449,7 @@ class Traveller:
             for pid, _, _ in self.left():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            shutil.rmtree(self.folder)
 
 
 # A shell that lives on, also after Ctrl-C.

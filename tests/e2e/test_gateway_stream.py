@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from ends import INPUTS, OUTPUTS, carry
-from gateway import AT_THE_GATEWAY, ENGINES, arrived, failed
+from gateway import AT_THE_GATEWAY, ENGINES, arrived
 from harness import (Task, differ, drain, memory_kib, one_line, payload, pour, settles, take, until)
 from peers.tcp import read_all, read_exactly, reset
 from test_fdpass import receive
