@@ -82,16 +82,27 @@ static int take_file(void *field, const char *value, struct err *err)
     return is_none(value) ? 0 : list_add(field, strdup(value), err);
 }
 
+/* Does a path begin here? Those of known hosts are absolute, or of somebody's home. */
+static bool begins_path(const char *text)
+{
+    return *text == '/' || *text == '~' || *text == '$' || *text == '%';
+}
+
+/* `ssh -G` prints several files with blanks between, and blanks in them as they are: what is no path
+ * goes on with the one before. */
 static int take_files(void *field, const char *value, struct err *err)
 {
     struct ssh_list *list = field;
 
     list_release(list);
-    for (value += text_span(value, BLANKS); *value; value += text_span(value, BLANKS)) {
-        size_t length = text_until(value, BLANKS);
+    for (value += text_span(value, BLANKS); *value;) {
+        size_t length = text_until(value, BLANKS), blanks;
+        while ((blanks = text_span(value + length, BLANKS)) > 0 && value[length + blanks] &&
+               !begins_path(value + length + blanks))
+            length += blanks + text_until(value + length + blanks, BLANKS);
         if (list_add(list, strndup(value, length), err) == -1)
             return -1;
-        value += length;
+        value += length + text_span(value + length, BLANKS);
     }
     if (list->count == 0)
         return -1;
@@ -293,6 +304,7 @@ static const struct keyword {
     {"connecttimeout", FIELD(connect_timeout), take_time, false},
     {"proxyjump", FIELD(proxy_jump), take_text_or_none, false},
     {"proxycommand", FIELD(proxy_command), take_text_or_none, false},
+    {"proxyusefdpass", FIELD(proxy_use_fdpass), take_flag, false},
     {"controlpath", FIELD(control_path), take_text_or_none, false},
     /* As OpenSSH before 8.7 and 8.5 calls them. */
     {"challengeresponseauthentication", FIELD(keyboard_interactive), take_flag, false},

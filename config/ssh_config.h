@@ -69,6 +69,7 @@ struct ssh_config {
     unsigned connect_timeout; /* seconds; 0 = none */
 
     char *proxy_jump, *proxy_command;
+    bool proxy_use_fdpass;
     char *control_path; /* NULL: no sharing */
 };
 

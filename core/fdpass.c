@@ -64,3 +64,33 @@ int fdpass_send(int sock, int fd, struct ctx *ctx)
         }
     }
 }
+
+int fdpass_receive(int sock, struct ctx *ctx)
+{
+    struct pollfd pfd = {.fd = sock, .events = POLLIN};
+    char payload;
+    struct iovec iov = {.iov_base = &payload, .iov_len = 1};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct msghdr message = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof(control.bytes)};
+    ssize_t got;
+    int fd;
+
+    if (ctx_wait(ctx, &pfd, 1, CLOCK_NEVER) == -1)
+        return -1;
+    do
+        got = recvmsg(sock, &message, 0);
+    while (got == -1 && errno == EINTR);
+    const struct cmsghdr *header = got == 1 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
+        header->cmsg_len != CMSG_LEN(sizeof(int)))
+        return err_set(ctx->err, ERR_CONNECT, "%s",
+                       got == -1 ? strerror(errno) : "no descriptor came");
+    memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+    return fd;
+}

@@ -394,8 +394,7 @@ static char *escape_and_prompt(const char *question, bool is_secret, struct ctx 
         (void)err_no_memory(ctx->err);
         return NULL;
     }
-    if (!is_secret)
-        unescape_line_ends(shown);
+    unescape_line_ends(shown);
     answer = prompt(shown, !is_secret, ctx);
     free(shown);
     return answer;

@@ -134,37 +134,6 @@ static bool decode_address(const char *hex, struct sockaddr_un *address, socklen
     return true;
 }
 
-/* The descriptor that comes with the next message, or -1 with err set. */
-static int receive_descriptor(int sock, struct ctx *ctx)
-{
-    struct pollfd pfd = {.fd = sock, .events = POLLIN};
-    char payload;
-    struct iovec iov = {.iov_base = &payload, .iov_len = 1};
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr message = {.msg_iov = &iov,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
-    ssize_t got;
-    int fd;
-
-    if (ctx_wait(ctx, &pfd, 1, CLOCK_NEVER) == -1)
-        return -1;
-    do
-        got = recvmsg(sock, &message, 0);
-    while (got == -1 && errno == EINTR);
-    const struct cmsghdr *header = got == 1 ? CMSG_FIRSTHDR(&message) : NULL;
-    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
-        header->cmsg_len != CMSG_LEN(sizeof(int)))
-        return err_set(ctx->err, ERR_CONNECT, "%s",
-                       got == -1 ? strerror(errno) : "no descriptor came");
-    memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-    return fd;
-}
-
 int handover_fetch(int out, struct ctx *ctx)
 {
     const char *hex = getenv(SOCKET_VARIABLE);
@@ -178,7 +147,7 @@ int handover_fetch(int out, struct ctx *ctx)
     if (sock == -1 || connect(sock, (const struct sockaddr *)&address, size) == -1)
         (void)err_set(ctx->err, ERR_CONNECT, "%s", strerror(errno));
     else
-        fd = receive_descriptor(sock, ctx);
+        fd = fdpass_receive(sock, ctx);
     if (fd != -1) {
         done = fdpass_send(out, fd, ctx);
         (void)close(fd);

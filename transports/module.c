@@ -123,9 +123,12 @@ const void *module_load(const char *name, const struct trace *trace, struct err 
         return module;
     char *path = module_find(name);
     if (path) {
-        TRACE(trace, "module", "loading %s", path);
+        void *there = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
+        if (!there)
+            TRACE(trace, "module", "loading %s", path);
         module = module_open(name, path, err);
-        TRACE(trace, "module", "%s: %s", name, module ? "loaded" : "failed");
+        if (!there)
+            TRACE(trace, "module", "%s: %s", name, module ? "loaded" : "failed");
     } else {
         (void)err_set(err, ERR_MODULE, "the module %s.so is missing in %s/stile/transports", name,
                       STILE_LIBDIR);

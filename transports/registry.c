@@ -7,12 +7,13 @@
 #include "transports/http.h"
 #include "transports/https.h"
 #include "transports/module.h"
+#include "transports/proxy_command.h"
 #include "transports/socks.h"
 #include "transports/ssh.h"
 
 static const struct transport *const builtin[] = {
-    &socks5_transport, &socks4_transport, &http_transport,
-    &https_transport,  &exec_transport,   &ssh_transport,
+    &socks5_transport, &socks4_transport, &http_transport,          &https_transport,
+    &exec_transport,   &ssh_transport,    &proxy_command_transport,
 };
 
 #define BUILTINS (sizeof(builtin) / sizeof(builtin[0]))

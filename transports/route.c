@@ -121,9 +121,8 @@ static int check_circle(const struct hops *before, const struct hops *hops, size
     for (size_t i = 0; i < before->count; i++)
         for (size_t j = 0; j < lineage; j++)
             if (strcmp(before->hop[i].name, hops->hop[j].name) == 0)
-                return err_set(err, ERR_USAGE,
-                               "%s: the way there leads through %s again, in a circle",
-                               hops->hop[0].name, before->hop[i].name);
+                return err_set(err, ERR_USAGE, "the way there leads through %s again, in a circle",
+                               before->hop[i].name);
     return 0;
 }
 

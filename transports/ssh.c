@@ -10,11 +10,8 @@
 #include "transports/dialer.h"
 #include "transports/module.h"
 #include "transports/openssh.h"
+#include "transports/proxy_command.h"
 #include "transports/ssh_gateway.h"
-
-/* The names of the gateways whose ProxyCommand we run, for a stile in there: it may lead to the
- * gateway again, and from there to another stile, for ever. */
-#define LOOP_VARIABLE "STILE_PROXYCOMMANDS"
 
 /* --- settings --- */
 
@@ -53,6 +50,37 @@ static int check_command(const struct hop *hop, struct err *err)
     return done;
 }
 
+/* What ssh_config has no such value for. */
+static int check_keywords(const struct hop *hop, struct err *err)
+{
+    static const char *const keywords[] = {SSH_GATEWAY_KEYWORDS};
+    struct ssh_config config = {.host_name = NULL};
+    struct err why = ERR_INIT;
+    int done = 0;
+
+    for (size_t i = 0; done == 0 && i < hop->setting_count; i++)
+        for (size_t j = 0; done == 0 && j < sizeof(keywords) / sizeof(keywords[0]); j++)
+            if (strcmp(hop->settings[i].name, keywords[j]) == 0 &&
+                ssh_config_set(&config, keywords[j], hop->settings[i].value, &why) == -1)
+                done = hop_setting_fault(&hop->settings[i], err, "bad value '%s'",
+                                         hop->settings[i].value);
+    err_release(&why);
+    ssh_config_release(&config);
+    return done;
+}
+
+/* ssh(1) asks by itself, and takes a password from nobody else. */
+static int check_password(const struct hop *hop, struct err *err)
+{
+    static const char *const sources[] = {"passwordcommand", "passwordfile", "passwordenv"};
+
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+        if (hop_setting(hop, sources[i]))
+            return hop_setting_fault(hop_find_setting(hop, sources[i]), err,
+                                     "engine=openssh asks by itself");
+    return 0;
+}
+
 static int ssh_check(const struct hop *hop, struct err *err)
 {
     if (hop->address.path)
@@ -60,106 +88,29 @@ static int ssh_check(const struct hop *hop, struct err *err)
     if (engine_of(hop) == ENGINES)
         return hop_setting_fault(hop_find_setting(hop, "engine"), err,
                                  "want auto, libssh2 or openssh");
-    if (check_command(hop, err) == -1)
+    if (check_command(hop, err) == -1 || check_keywords(hop, err) == -1 ||
+        (engine_of(hop) == ENGINE_OPENSSH && check_password(hop, err) == -1))
         return -1;
     return credential_check(hop, err);
 }
 
 /* --- the way to the gateway --- */
 
-/* As in ssh_config(5), TOKENS: %h, %p, %r, %n and %%. Values are words for a shell, or there is
- * none. Fresh memory, or NULL with err set. */
-static char *expand_proxy_command(const struct ssh_gateway *gateway, struct err *err)
+/* A copy in which the percent signs stand for themselves. */
+static char *encode(const char *text, size_t length)
 {
-    const struct ssh_config *config = &gateway->config;
-    char digits[TEXT_DIGITS_MAX];
-    char *text = strdup("exec ");
+    char *encoded = malloc(3 * length + 1), *out = encoded;
 
-    for (const char *at = config->proxy_command; text && *at; at++) {
-        char same[2] = {*at, '\0'};
-        const char *value = same;
-        if (*at == '%') {
-            const struct {
-                char token;
-                const char *value;
-            } tokens[] = {{'h', gateway->address.host},
-                          {'n', gateway->hop->address.host},
-                          {'p', text_digits(config->port, digits)},
-                          {'r', config->user},
-                          {'%', "%"}};
-            size_t i = 0, count = sizeof(tokens) / sizeof(tokens[0]);
-            at++;
-            while (i < count && tokens[i].token != *at)
-                i++;
-            value = i < count ? tokens[i].value : NULL;
-            if (!value || !words_is_plain(value)) {
-                (void)err_set(err, ERR_USAGE,
-                              value ? "ssh_config: ProxyCommand: '%s' is no plain word for a shell"
-                                    : "ssh_config: ProxyCommand: the token %%%s is unknown",
-                              value ? value : at);
-                free(text);
-                return NULL;
-            }
+    for (size_t i = 0; encoded && i < length; i++) {
+        *out++ = text[i];
+        if (text[i] == '%') {
+            *out++ = '2';
+            *out++ = '5';
         }
-        char *longer = text_join(text, value, (char *)NULL);
-        free(text);
-        text = longer;
     }
-    if (!text)
-        (void)err_no_memory(err);
-    return text;
-}
-
-/* Remembers for our children that this gateway's ProxyCommand runs. -1 when it does already. */
-static int enter_proxy_command(const struct ssh_gateway *gateway, struct err *err)
-{
-    const char *inside = getenv(LOOP_VARIABLE);
-    char *mark = text_join(" ", gateway->address.text, " ", (char *)NULL);
-    char *list = mark ? text_join(inside ? inside : "", mark, (char *)NULL) : NULL;
-    int done = 0;
-
-    if (!list)
-        done = err_no_memory(err);
-    else if (inside && strstr(inside, mark))
-        done = err_set(err, ERR_USAGE,
-                       "ssh_config: the ProxyCommand of %s leads to it again, in a circle; "
-                       "it may want 'ProxyCommand none'",
-                       gateway->hop->address.host);
-    else if (setenv(LOOP_VARIABLE, list, 1) == -1)
-        done = err_no_memory(err);
-    free(list);
-    free(mark);
-    return done;
-}
-
-/* 0, or -1 with err set. */
-static int go_by_command(const struct ssh_gateway *gateway, struct hops *before, struct err *err)
-{
-    const char *shell = getenv("SHELL");
-    char *command = expand_proxy_command(gateway, err);
-    struct hop *hop = command ? calloc(1, sizeof(*hop)) : NULL;
-    int done = -1;
-
-    if (!hop) {
-        if (command)
-            (void)err_no_memory(err);
-        free(command);
-        return -1;
-    }
-    *before = (struct hops){hop, 1};
-    char *words[] = {strdup(shell && *shell ? shell : "/bin/sh"), strdup("-c"), command, NULL};
-    if (words[0] && words[1])
-        hop->command = words_quote(words);
-    hop->scheme = strdup("exec");
-    hop->name = text_join("ProxyCommand of ", gateway->hop->address.host, (char *)NULL);
-    if (!hop->command || !hop->scheme || !hop->name)
-        (void)err_no_memory(err);
-    else
-        done = enter_proxy_command(gateway, err);
-    free(words[0]);
-    free(words[1]);
-    free(command);
-    return done;
+    if (encoded)
+        *out = '\0';
+    return encoded;
 }
 
 /* ssh_config's list of [user@]host[:port] or ssh://… as hops. Fresh memory, NULL when there is
@@ -170,7 +121,7 @@ static char *jumps_as_hops(const char *jumps)
 
     while (list && *jumps) {
         size_t length = strcspn(jumps, ",");
-        char *jump = strndup(jumps, length);
+        char *jump = encode(jumps, length);
         bool is_url = jump && text_same_start(jump, "ssh://", 6);
         char *longer =
             jump ? text_join(list, *list ? "," : "", is_url ? "" : "ssh://", jump, (char *)NULL)
@@ -186,10 +137,12 @@ static char *jumps_as_hops(const char *jumps)
 /* 0, or -1 with err set. */
 static int go_by_jump(const struct ssh_gateway *gateway, struct hops *before, struct err *err)
 {
-    char *list = jumps_as_hops(gateway->config.proxy_jump);
+    char *jumps = proxy_command_expand(gateway, "ProxyJump", gateway->config.proxy_jump, err);
+    char *list = jumps ? jumps_as_hops(jumps) : NULL;
     int done = list ? hops_parse(before, list, HOP_FROM_FILE, err) : err_no_memory(err);
 
     free(list);
+    free(jumps);
     return done == 0 ? 0 : err_wrap(err, "ssh_config: ProxyJump");
 }
 
@@ -232,8 +185,11 @@ static int ssh_prepare(struct hop *hop, struct hops *before, struct ctx *ctx)
     }
     hop->known = gateway;
     hop->forget = forget_gateway;
+    /* ssh(1) gets there by its master, and needs no way. */
+    if (engine_of(hop) != ENGINE_LIBSSH2 && openssh_has_master(gateway))
+        return 0;
     if (before && gateway->config.proxy_command)
-        return go_by_command(gateway, before, ctx->err);
+        return proxy_command_hop(gateway, before, ctx->err);
     if (before && gateway->config.proxy_jump)
         return go_by_jump(gateway, before, ctx->err);
     return 0;
@@ -243,11 +199,11 @@ static int ssh_prepare(struct hop *hop, struct hops *before, struct ctx *ctx)
 
 /* Why ssh(1) is to do it rather than libssh2, in fresh memory; NULL: libssh2 can. */
 static char *why_openssh(const struct ssh_gateway *gateway, const struct ssh_module *module,
-                         const struct err *missing, struct ctx *ctx)
+                         bool is_nearest, const struct err *missing, struct ctx *ctx)
 {
     if (!module)
         return strdup(err_text(missing));
-    if (openssh_has_master(gateway))
+    if (is_nearest && openssh_has_master(gateway))
         return strdup("its ControlMaster is there");
     return module->lacks(gateway, ctx);
 }
@@ -298,7 +254,7 @@ static struct stream *ssh_dial(const struct hop *hop, const struct dialer *below
     if (engine != ENGINE_OPENSSH)
         module = module_load("ssh", ctx->trace, &missing);
     if (engine == ENGINE_AUTO && has_openssh)
-        why = why_openssh(gateway, module, &missing, ctx);
+        why = why_openssh(gateway, module, !below->hop, &missing, ctx);
     if (module && !why && ctx->err->code == ERR_NONE) {
         TRACE(ctx->trace, "ssh", "%s: engine libssh2", gateway->name);
         stream = dial_libssh2(gateway, module, below, to, has_openssh ? &why : NULL, ctx);

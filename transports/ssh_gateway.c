@@ -47,6 +47,20 @@ static void list_add(struct list *list, char *word)
         list->word[list->count++] = word;
 }
 
+/* `-oNAME=VALUE`. A value is one word for ssh, unless its keyword takes several or the user has
+ * quoted it himself. */
+static char *option_word(const struct setting *setting)
+{
+    static const char *const lists[] = {"userknownhostsfile", "globalknownhostsfile",
+                                        "proxycommand"};
+    bool is_list = setting->value[text_until(setting->value, "\"")];
+
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        is_list |= strcmp(lists[i], setting->name) == 0;
+    const char *quote = !is_list && setting->value[text_until(setting->value, " \t")] ? "\"" : "";
+    return text_join("-o", setting->name, "=", quote, setting->value, quote, (char *)NULL);
+}
+
 char **ssh_gateway_words(const struct hop *hop, const char *const *before, struct err *err)
 {
     struct list list = {.word = NULL};
@@ -65,8 +79,7 @@ char **ssh_gateway_words(const struct hop *hop, const char *const *before, struc
         list_add(&list, strdup(before[i]));
     for (size_t i = 0; i < hop->setting_count; i++)
         if (is_keyword(hop->settings[i].name))
-            list_add(&list, text_join("-o", hop->settings[i].name, "=", hop->settings[i].value,
-                                      (char *)NULL));
+            list_add(&list, option_word(&hop->settings[i]));
     if (user_of(hop)) {
         list_add(&list, strdup("-l"));
         list_add(&list, strdup(user_of(hop)));
@@ -125,6 +138,36 @@ static int take_settings(struct ssh_gateway *gateway, struct err *err)
     return 0;
 }
 
+/* Expands a text of the configuration in place. 0, or -1 with err set. */
+static int expand(struct ssh_gateway *gateway, char **text, struct err *err)
+{
+    if (!*text)
+        return 0;
+    char *path = ssh_config_expand(&gateway->config, gateway->hop->address.host, *text, err);
+    if (!path)
+        return -1;
+    free(*text);
+    *text = path;
+    return 0;
+}
+
+/* `ssh -G` prints some paths as they are written, and without ssh(1) all are. Expanded once more,
+ * an absolute one stays what it is. 0, or -1 with err set. */
+static int expand_paths(struct ssh_gateway *gateway, bool by_ssh, struct err *err)
+{
+    struct ssh_config *config = &gateway->config;
+
+    for (size_t i = 0; i < config->global_known_hosts.count; i++)
+        if (expand(gateway, &config->global_known_hosts.item[i], err) == -1)
+            return err_wrap(err, "GlobalKnownHostsFile");
+    if (by_ssh)
+        return 0;
+    for (size_t i = 0; i < config->user_known_hosts.count; i++)
+        if (expand(gateway, &config->user_known_hosts.item[i], err) == -1)
+            return err_wrap(err, "UserKnownHostsFile");
+    return expand(gateway, &config->control_path, err);
+}
+
 /* 0, or -1 with err set. */
 static int settle(struct ssh_gateway *gateway, struct err *err)
 {
@@ -152,7 +195,8 @@ int ssh_gateway_init(struct ssh_gateway *gateway, const struct hop *hop, struct 
     *gateway = (struct ssh_gateway){.hop = hop, .address = ENDPOINT_INIT};
     if (ssh_config_init(&gateway->config, hop->address.host, ctx->err) == -1)
         return -1;
-    if (openssh_exists()) {
+    bool by_ssh = openssh_exists();
+    if (by_ssh) {
         done = ask_ssh(gateway, ctx);
     } else {
         TRACE(ctx->trace, "ssh", "there is no ssh: its defaults hold for %s", hop->name);
@@ -160,6 +204,8 @@ int ssh_gateway_init(struct ssh_gateway *gateway, const struct hop *hop, struct 
     }
     if (done == 0)
         done = settle(gateway, ctx->err);
+    if (done == 0)
+        done = expand_paths(gateway, by_ssh, ctx->err);
     if (done == -1)
         ssh_gateway_release(gateway);
     return done;

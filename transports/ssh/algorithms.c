@@ -2,6 +2,7 @@
 #include "transports/ssh/algorithms.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/text.h"
@@ -51,20 +52,59 @@ const char *algorithms_of_host_key(const struct ssh_config *config)
     return NULL;
 }
 
+static bool has_name(const char *const *names, int count, const char *name, size_t length)
+{
+    for (int i = 0; i < count; i++)
+        if (strlen(names[i]) == length && strncmp(names[i], name, length) == 0)
+            return true;
+    return false;
+}
+
+/* What of the list the library has, in fresh memory; NULL when there is none. libssh2 1.10 copies
+ * over itself when it leaves out names that it doesn't know, so it is given no others. */
+static char *known_of(LIBSSH2_SESSION *lib, int method, const char *list)
+{
+    const char **known = NULL;
+    int count = libssh2_session_supported_algs(lib, method, &known);
+    char *kept = malloc(strlen(list) + 1), *end = kept;
+
+    while (kept && *list) {
+        size_t length = text_until(list, ",");
+        if (has_name(known, count, list, length)) {
+            if (end != kept)
+                *end++ = ',';
+            memcpy(end, list, length);
+            end += length;
+        }
+        list += length + (list[length] == ',');
+    }
+    if (kept)
+        *end = '\0';
+    if (known)
+        libssh2_free(lib, known);
+    return kept;
+}
+
 bool algorithms_know_host_key(const char *algorithm)
 {
     LIBSSH2_SESSION *lib = libssh2_session_init_ex(NULL, NULL, NULL, NULL);
-    const char **known = NULL;
-    int count = lib ? libssh2_session_supported_algs(lib, LIBSSH2_METHOD_HOSTKEY, &known) : 0;
-    bool knows = false;
+    char *known = lib ? known_of(lib, LIBSSH2_METHOD_HOSTKEY, algorithm) : NULL;
+    bool knows = known && *known;
 
-    for (int i = 0; i < count; i++)
-        knows |= strcmp(known[i], algorithm) == 0;
-    if (known)
-        libssh2_free(lib, known);
+    free(known);
     if (lib)
         (void)libssh2_session_free(lib);
     return knows;
+}
+
+/* Does the library have any of these? */
+static bool prefer(LIBSSH2_SESSION *lib, int method, const char *list)
+{
+    char *known = known_of(lib, method, list);
+    bool has_some = known && *known && libssh2_session_method_pref(lib, method, known) == 0;
+
+    free(known);
+    return has_some;
 }
 
 const char *algorithms_choose(LIBSSH2_SESSION *lib, const struct ssh_config *config,
@@ -78,13 +118,12 @@ const char *algorithms_choose(LIBSSH2_SESSION *lib, const struct ssh_config *con
         if (choice->methods[0] == LIBSSH2_METHOD_HOSTKEY && host_key_algorithms)
             list = host_key_algorithms;
         for (size_t way = 0; way < 2; way++)
-            if (libssh2_session_method_pref(lib, choice->methods[way], list) != 0)
+            if (!prefer(lib, choice->methods[way], list))
                 return choice->keyword;
     }
-    if (config->compression &&
-        (libssh2_session_flag(lib, LIBSSH2_FLAG_COMPRESS, 1) != 0 ||
-         libssh2_session_method_pref(lib, LIBSSH2_METHOD_COMP_CS, packed) != 0 ||
-         libssh2_session_method_pref(lib, LIBSSH2_METHOD_COMP_SC, packed) != 0))
+    if (config->compression && (libssh2_session_flag(lib, LIBSSH2_FLAG_COMPRESS, 1) != 0 ||
+                                !prefer(lib, LIBSSH2_METHOD_COMP_CS, packed) ||
+                                !prefer(lib, LIBSSH2_METHOD_COMP_SC, packed)))
         return "Compression";
     return NULL;
 }

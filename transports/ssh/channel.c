@@ -42,13 +42,13 @@ struct channel {
     LIBSSH2_CHANNEL *lib;
     struct window window;
 
-    bool more;      /* libssh2 may have something that it has not decoded yet */
-    bool broken;    /* libssh2 has failed, or the peer doesn't answer */
-    bool at_end;    /* the peer has sent its end */
-    bool shut;      /* ours is sent */
-    bool stuck;     /* a write waits for the peer: for room, or the end of a key exchange … */
-    uint64_t then;  /* … and this much had come when it was tried */
-    size_t offered; /* to the write that is stuck: it wants the same bytes again */
+    bool broken;     /* libssh2 has failed, or the peer doesn't answer */
+    bool exchanging; /* keys: libssh2 wants to hear before it gives what it has */
+    bool at_end;     /* the peer has sent its end */
+    bool shut;       /* ours is sent */
+    bool stuck;      /* a write waits for the peer: for room, or the end of a key exchange … */
+    uint64_t then;   /* … and this much had come when it was tried */
+    size_t offered;  /* to the write that is stuck: it wants the same bytes again */
 
     bool asking;      /* a keep-alive has no answer yet */
     int64_t asked_ns; /* the last one */
@@ -74,8 +74,6 @@ static void ask_for_life(struct channel *channel)
 {
     channel->asking =
         libssh2_channel_setenv_ex(channel->lib, "STILE", 5, "alive", 5) == LIBSSH2_ERROR_EAGAIN;
-    /* It decodes up to its answer, and not what came with that. */
-    channel->more = true;
 }
 
 /* ssh_config(5), ServerAliveInterval. When it is due again. */
@@ -190,7 +188,7 @@ static ssize_t channel_read(struct stream *stream, void *data, size_t size)
     if (channel->broken)
         return channel_fail(channel);
     (void)session_flush(session);
-    session->budget = budget_for_reading(channel);
+    session->budget = channel->exchanging ? BUDGET_BYTES : budget_for_reading(channel);
     (void)libssh2_session_set_last_error(session->lib, 0, NULL);
     if (channel->asking)
         ask_for_life(channel);
@@ -199,7 +197,9 @@ static ssize_t channel_read(struct stream *stream, void *data, size_t size)
     ssize_t got = libssh2_channel_read(channel->lib, data, size);
     if (has_dropped_data(channel) || !session_is_same_host(session))
         channel->broken = true;
-    channel->more = session_listen(session);
+    /* It has data, and gives none: it waits for the end of a key exchange. */
+    channel->exchanging = got == LIBSSH2_ERROR_EAGAIN && unread(channel) > 0;
+    bool more = session_listen(session) || !session->dry;
     if (got > 0) {
         window_take(&channel->window, channel->lib, (size_t)got, session);
         return got;
@@ -210,7 +210,7 @@ static ssize_t channel_read(struct stream *stream, void *data, size_t size)
         channel->at_end = true;
         return 0;
     }
-    if ((got == 0 || got == LIBSSH2_ERROR_EAGAIN) && (channel->more || !is_dead(channel)))
+    if ((got == 0 || got == LIBSSH2_ERROR_EAGAIN) && (more || !is_dead(channel)))
         return STREAM_AGAIN;
     return channel_fail(channel);
 }
@@ -253,7 +253,9 @@ static ssize_t channel_write(struct stream *stream, const void *data, size_t siz
         return STREAM_FAIL;
     }
     session->budget = budget_for_writing(channel);
+    (void)libssh2_session_set_last_error(session->lib, 0, NULL);
     ssize_t put = libssh2_channel_write(channel->lib, data, size);
+    channel->broken |= has_dropped_data(channel);
     if (put > 0) {
         channel->stuck = false;
         channel->offered = 0;
@@ -313,8 +315,9 @@ static int channel_wait(struct stream *stream, short want, struct pollfd *pfd)
     if (is_dead(channel))
         return 1;
     if (want == POLLIN)
-        return channel->more || channel->at_end || session->in_start < session->in_end ||
-                       unread(channel) > 0 || libssh2_channel_eof(channel->lib) == 1
+        return !session->dry || channel->at_end || session->in_start < session->in_end ||
+                       (unread(channel) > 0 && !channel->exchanging) ||
+                       libssh2_channel_eof(channel->lib) == 1
                    ? 1
                    : session_poll(session, pfd);
     if (session_flush(session) == STREAM_AGAIN)
@@ -383,12 +386,11 @@ static int command_status(const struct channel *channel, struct err *err)
 static int channel_finish(struct stream *stream, struct err *err)
 {
     struct channel *channel = channel_of(stream);
-    bool over = channel->at_end && channel->shut;
 
-    if (over)
+    if (channel->at_end && channel->shut)
         await_close(channel);
-    /* An end that never came, or one that says nothing of what we have sent. */
-    if ((!channel->at_end || over) && is_dead(channel) && !is_closed(channel))
+    /* Without its close nobody knows what became of that which we have sent. */
+    if (is_dead(channel) && !is_closed(channel))
         return explain_end(channel, err);
     return channel->is_command && channel->at_end ? command_status(channel, err) : 0;
 }
@@ -446,7 +448,7 @@ static LIBSSH2_CHANNEL *open_channel(struct session *session, const char *type,
     LIBSSH2_CHANNEL *lib;
 
     do
-        lib = libssh2_channel_open_ex(session->lib, type, (unsigned)strlen(type), WINDOW_FIRST,
+        lib = libssh2_channel_open_ex(session->lib, type, (unsigned)strlen(type), WINDOW_TOLD,
                                       PACKET_BYTES, (const char *)message, (unsigned)size);
     while (!lib && libssh2_session_last_errno(session->lib) == LIBSSH2_ERROR_EAGAIN &&
            session_wait(session, ctx) == 0);
@@ -470,7 +472,7 @@ static int explain_refusal(struct session *session, const char *doing, struct ct
 {
     static const char *const reasons[] = {
         [0] = "refused",
-        [1] = "forwarding is refused; ?exec=nc %h %p may do",
+        [1] = "refused",
         [2] = "it cannot connect there",
         [3] = "it knows no such channel",
         [4] = "it lacks the resources",
@@ -486,6 +488,8 @@ static int explain_refusal(struct session *session, const char *doing, struct ct
     const char *reason = refusal->reason < sizeof(reasons) / sizeof(reasons[0])
                              ? reasons[refusal->reason]
                              : "refused";
+    if (refusal->reason == SESSION_PROHIBITED && !session->gateway->exec)
+        reason = "forwarding is refused; ?exec=nc %h %p may do";
     if (has_text)
         return err_set(ctx->err, ERR_REFUSED, "%s: %s: %s (it says: %s)", name, doing, reason,
                        refusal->text);
@@ -570,7 +574,6 @@ struct stream *channel_open(struct session *session, const struct endpoint *to, 
         (void)libssh2_channel_handle_extended_data2(channel->lib,
                                                     LIBSSH2_CHANNEL_EXTENDED_DATA_IGNORE);
     session->is_up = true;
-    channel->more = true;
-    window_init(&channel->window, session);
+    window_init(&channel->window, channel->lib, session);
     return &channel->stream;
 }

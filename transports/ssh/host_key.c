@@ -358,7 +358,7 @@ int host_key_check(const struct host_key_book *book, struct session *session, st
         shown.type = type_of(shown.blob, shown.size);
     if (shown.type)
         shown.text = key_text(book, shown.type, shown.blob, shown.size);
-    if (shown.text)
+    if (shown.type && shown.text)
         done = judge(book, &shown, ctx);
     else
         (void)err_set(ctx->err, ERR_REFUSED, "%s: it has shown no host key", book->gateway->name);

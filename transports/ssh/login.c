@@ -236,6 +236,11 @@ enum outcome login_unanswered(struct auth *auth)
 {
     if (keyring_is_over(auth->ctx))
         return LOGIN_OVER;
+    /* What is wrong with a setting stays that. */
+    if (auth->ctx->err->code == ERR_USAGE) {
+        (void)err_wrap(auth->ctx->err, "%s", auth->session->gateway->name);
+        return LOGIN_OVER;
+    }
     char *why = strdup(err_text(auth->ctx->err));
     err_release(auth->ctx->err);
     enum outcome outcome = login_give_up(auth, why);

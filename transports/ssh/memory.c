@@ -51,6 +51,7 @@ void *memory_alloc(size_t size, void **abstract)
     union block *block = malloc(sizeof(*block) + room);
     if (!block)
         return NULL;
+    memset((char *)(block + 1) + size, 0, room - size);
     block->own.size = size;
     block->own.room = room;
     session->memory += room;

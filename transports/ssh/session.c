@@ -102,6 +102,18 @@ static bool hear_greeting(struct session *session)
     }
 }
 
+/* How much of `size` bytes libssh2 may have now. */
+static size_t allowance(struct session *session, size_t size)
+{
+    if (session->in_start == session->in_end || !session->greeted)
+        session_fill(session);
+    bool greeted = session->greeted || hear_greeting(session);
+    size_t there = greeted ? session->in_end - session->in_start : 0;
+    if (size > session->budget)
+        size = session->budget;
+    return size < there ? size : there;
+}
+
 static ssize_t session_hear(libssh2_socket_t fd, void *data, size_t size, int flags,
                             void **abstract)
 {
@@ -111,18 +123,12 @@ static ssize_t session_hear(libssh2_socket_t fd, void *data, size_t size, int fl
     (void)flags;
     if (session->deaf)
         return -ECONNRESET;
-    if (session->in_start == session->in_end || !session->greeted)
-        session_fill(session);
-    bool greeted = session->greeted || hear_greeting(session);
-    size_t there = greeted ? session->in_end - session->in_start : 0;
-    if (there == 0)
-        return session->ended && !session->is_up ? 0 : -EAGAIN;
-    if (size > session->budget)
-        size = session->budget;
-    if (size == 0)
-        return -EAGAIN;
-    if (size > there)
-        size = there;
+    size = allowance(session, size);
+    session->dry = size == 0;
+    if (size == 0) {
+        bool over = session->ended && !session->is_up && session->in_start == session->in_end;
+        return over || session->nonsense ? 0 : -EAGAIN;
+    }
     memcpy(data, session->in + session->in_start, size);
     session->in_start += size;
     session->budget -= size;
@@ -304,7 +310,7 @@ int session_poll(struct session *session, struct pollfd *pfd)
     now |= stream_wait(session->below, POLLOUT, &room);
     /* Two descriptors do not fit: the tick looks after the other one. */
     if (room.fd == pfd->fd)
-        pfd->events |= room.events;
+        pfd->events = POLLIN | POLLOUT;
     return now;
 }
 
@@ -380,6 +386,19 @@ const char *session_end(const struct session *session)
     return session->ended ? "it closed the connection" : NULL;
 }
 
+/* A command that has failed below knows better why there is an end. */
+static int fault_below(struct session *session, enum err_code code, const char *doing,
+                       struct ctx *ctx)
+{
+    struct err below = ERR_INIT;
+
+    if (!session->ended || stream_finish(session->below, &below) == 0)
+        return 0;
+    (void)err_set(ctx->err, code, "%s: %s: %s", session->gateway->name, doing, err_text(&below));
+    err_release(&below);
+    return -1;
+}
+
 int session_fault(struct session *session, enum err_code code, const char *doing, struct ctx *ctx)
 {
     const char *name = session->gateway->name, *end = session_end(session);
@@ -387,6 +406,8 @@ int session_fault(struct session *session, enum err_code code, const char *doing
 
     if (session->goodbye)
         return err_set(ctx->err, code, "%s: %s: it says: %s", name, doing, end);
+    if (!session->nonsense && fault_below(session, code, doing, ctx) == -1)
+        return -1;
     if (session->ended && session->first_line && !session->greeted)
         return err_set(ctx->err, code, "%s: %s: %s; it said: %s", name, doing, end,
                        session->first_line);

@@ -21,6 +21,7 @@
 struct auth; /* auth.c */
 
 /* Why a channel was not opened, RFC 4254 section 5.1. */
+#define SESSION_PROHIBITED 1
 #define SESSION_CONNECT_FAILED 2
 
 struct session_refusal {
@@ -42,6 +43,7 @@ struct session {
     size_t budget;     /* how much libssh2 may have until this is set anew */
     uint64_t received; /* bytes so far */
     int64_t heard_ns;  /* when bytes came last */
+    bool dry;          /* libssh2 has asked for more than there is */
     bool ended;        /* the stream below is at its end, or broken */
 
     char *out; /* out_start..out_end is still to be sent */

@@ -11,9 +11,35 @@ static int64_t round_of(const struct session *session)
     return session->trip_ns > ROUND_MIN_NS ? session->trip_ns : ROUND_MIN_NS;
 }
 
-void window_init(struct window *window, const struct session *session)
+/* Twice what came in a round: one half is under way while the other half is read. */
+static void grow(struct window *window, const struct session *session)
+{
+    uint64_t wanted = 2 * window->round_bytes;
+
+    if (wanted <= window->size || window->size == WINDOW_MAX)
+        return;
+    window->size = wanted < WINDOW_MAX ? (uint32_t)wanted : WINDOW_MAX;
+    TRACE_LEVEL(2, session->trace, "ssh", "%s: the window is %u KiB", session->gateway->name,
+                (unsigned)(window->size / 1024));
+}
+
+/* Brings the peer up to the size, once it has used a quarter of it. */
+static void adjust(struct window *window, LIBSSH2_CHANNEL *channel)
+{
+    unsigned long left = libssh2_channel_window_read_ex(channel, NULL, NULL);
+
+    if (!window->pending && left < window->size - window->size / 4)
+        window->pending = window->size - (uint32_t)left;
+    /* During a key exchange it must be tried again, with the same number. */
+    if (window->pending && libssh2_channel_receive_window_adjust2(channel, window->pending, 1,
+                                                                  NULL) != LIBSSH2_ERROR_EAGAIN)
+        window->pending = 0;
+}
+
+void window_init(struct window *window, LIBSSH2_CHANNEL *channel, const struct session *session)
 {
     *window = (struct window){.size = WINDOW_FIRST, .round_ns = session->heard_ns};
+    adjust(window, channel);
 }
 
 void window_take(struct window *window, LIBSSH2_CHANNEL *channel, size_t size,
@@ -21,20 +47,9 @@ void window_take(struct window *window, LIBSSH2_CHANNEL *channel, size_t size,
 {
     window->round_bytes += size;
     if (session->heard_ns - window->round_ns >= round_of(session)) {
-        /* Twice what came in a round: one half is under way while the other half is read. */
-        if (2 * window->round_bytes > window->size && window->size < WINDOW_MAX) {
-            uint64_t larger = 2 * window->round_bytes;
-            window->size = larger < WINDOW_MAX ? (uint32_t)larger : WINDOW_MAX;
-            TRACE_LEVEL(2, session->trace, "ssh", "%s: the window is %u KiB",
-                        session->gateway->name, (unsigned)(window->size / 1024));
-        }
+        grow(window, session);
         window->round_ns = session->heard_ns;
         window->round_bytes = 0;
     }
-    /* libssh2 looks after the first size by itself. */
-    if (window->size == WINDOW_FIRST)
-        return;
-    unsigned long left = libssh2_channel_window_read_ex(channel, NULL, NULL);
-    if (left < window->size - window->size / 4)
-        (void)libssh2_channel_receive_window_adjust2(channel, window->size - left, 1, NULL);
+    adjust(window, channel);
 }
