@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# demo.sh STILE: logs in with the real ssh through this stile, straight and through proxies, to an sshd
-# that lives as long as this. Every command is shown as it could be typed, with what came back. Fails
+# demo.sh STILE: logs in with the real ssh through this stile, straight, through proxies and through a
+# gateway, to an sshd that lives as long as this. Every command is shown as it could be typed, with what came back. Fails
 # when one does not do what it should.
 set -u
 
@@ -82,6 +82,8 @@ StrictHostKeyChecking yes
 BatchMode yes
 ConnectTimeout 15
 ServerAliveInterval 5
+Host bastion
+HostName localhost
 END
     mkdir "$dir/bin" || return 1
     for tool in ssh scp; do
@@ -291,6 +293,16 @@ through_command()
     expect 0 '^hello behind it'
 }
 
+# ssh_config says where the bastion is: it is the same sshd.
+through_gateway()
+{
+    title 'through an ssh gateway, with what ssh_config says of it'
+    run "ssh -o ProxyCommand='stile -J bastion %h %p' localhost 'echo hello behind the bastion'"
+    expect 0 '^hello behind the bastion'
+    run "ssh -o ProxyCommand='stile -v -J bastion %h %p' localhost true 2>&1 | grep ' ssh: gateway bastion'"
+    expect 0 ': engine '
+}
+
 refused_by_proxy()
 {
     title 'what the proxy refuses is told in its words'
@@ -307,7 +319,7 @@ echo "$(stile --version), ${ssh_version%%,*}, and an sshd of our own on port $po
 echo 'that only this demo can log in to. It ends with the demo.'
 
 for step in by_name by_address copy_file pass_descriptor trace refused \
-    through_socks through_chain through_command; do
+    through_gateway through_socks through_chain through_command; do
     $step
 done
 if [ -n "$tinyproxy" ]; then
@@ -331,8 +343,8 @@ All of it worked. For your ~/.ssh/config (`make install` puts stile into the PAT
     Host *
         ProxyCommand stile %h %p
 
-or, by way of the proxies that you have:
+or, by way of the proxies and gateways that you have:
 
-    Host *
-        ProxyCommand stile -x socks5://proxy.example,http://alice@inner.example:3128 %h %p
+    Host *.inner.example
+        ProxyCommand stile -x http://alice@proxy.example:3128,ssh://bastion.example %h %p
 END
