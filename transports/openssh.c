@@ -19,10 +19,12 @@
 #include "core/text.h"
 #include "transports/command.h"
 #include "transports/handover.h"
+#include "transports/openssh_known.h"
 #include "transports/openssh_log.h"
-#include "transports/ssh_gateway.h"
+#include "transports/openssh_words.h"
 
 #define SSH "ssh"
+#define NO_SSH "there is no ssh in $PATH (Debian: openssh-client)"
 
 /* An ssh that does not say when the way is open would have failed by then, mostly. */
 #define SILENCE_NS CLOCK_S
@@ -42,6 +44,10 @@ struct openssh {
     char *gateway; /* for messages */
     char *target;  /* the log's */
     char *command; /* the log's; or NULL */
+
+    /* Not the thread's; only while it is dialed. */
+    const struct ssh_gateway *dialing;
+    struct ctx *ctx;
 
     /* The way to the gateway, until ssh has it. */
     struct handover handover;
@@ -123,7 +129,7 @@ struct step {
     enum openssh_line line;
     bool has_logged_in;
     bool is_news;  /* for the dial */
-    char *warning; /* what looked like the reason of an end, and was not */
+    char *warning; /* what looked like the reason of an end, and was not: ssh's error */
     char *notice;
 };
 
@@ -139,7 +145,8 @@ static struct step take_line(struct openssh *own, const char *line)
     step.has_logged_in = log->is_in && !was_in;
     step.is_news = step.has_logged_in || log->is_up != was_up || log->silent_ns != was_silent_ns;
     if (step.has_logged_in || log->is_up != was_up) {
-        step.warning = openssh_log_reason(log);
+        if (log->level <= SSH_LOG_ERROR)
+            step.warning = openssh_log_reason(log);
         openssh_log_forget(log);
     }
     step.notice = log->notice;
@@ -188,6 +195,28 @@ static char *below_says(struct openssh *own)
     return text;
 }
 
+/* For a host key that has changed: which one is known. */
+static void find_known_key(struct openssh *own)
+{
+    char *name = NULL, *place = NULL;
+
+    (void)pthread_mutex_lock(&own->lock);
+    if (own->log.changed && own->log.known_name && own->log.other_key) {
+        name = strdup(own->log.known_name);
+        place = strdup(own->log.other_key);
+    }
+    (void)pthread_mutex_unlock(&own->lock);
+    if (name && place) {
+        char *key = openssh_known_key(&own->dialing->config, name, place, own->ctx);
+        (void)pthread_mutex_lock(&own->lock);
+        free(own->log.known_key);
+        own->log.known_key = key;
+        (void)pthread_mutex_unlock(&own->lock);
+    }
+    free(name);
+    free(place);
+}
+
 static int openssh_finish(struct command_ear *ear, int status, struct err *err)
 {
     struct openssh *own = openssh_of(ear);
@@ -195,6 +224,8 @@ static int openssh_finish(struct command_ear *ear, int status, struct err *err)
     if (status == 0)
         return 0;
     drop_connection(own);
+    if (own->dialing)
+        find_known_key(own);
     char *below = below_says(own);
     (void)pthread_mutex_lock(&own->lock);
     bool is_up = own->log.is_up;
@@ -228,6 +259,14 @@ static void openssh_close(struct command_ear *ear, bool heard)
     openssh_leave(own);
 }
 
+/* Why nobody would be asked about a host key that is new; NULL: somebody is. */
+static const char *nobody(const struct ssh_config *config)
+{
+    if (config->user_known_hosts.count == 0)
+        return "there is no file to keep it in";
+    return config->batch_mode ? "nobody may be asked (BatchMode)" : NULL;
+}
+
 /* Takes `below` over, in any case. NULL with ctx->err set. */
 static struct openssh *openssh_new(const struct ssh_gateway *gateway, struct stream *below,
                                    const struct endpoint *to, struct ctx *ctx)
@@ -250,8 +289,15 @@ static struct openssh *openssh_new(const struct ssh_gateway *gateway, struct str
     own->target = strdup(to->text);
     if (gateway->exec)
         own->command = strdup(command_name(gateway->exec[0]));
-    own->log.target = own->target;
-    own->log.command = own->command;
+    own->dialing = gateway;
+    own->ctx = ctx;
+    own->log = (struct openssh_log){
+        .target = own->target,
+        .command = own->command,
+        .nobody = nobody(&gateway->config),
+        .has_timeout = gateway->config.connect_timeout > 0,
+        .level = gateway->config.log_level,
+    };
     if (below && hold_connection(own, below, ctx->err) == -1)
         goto fail;
     if (own->gateway && own->target && (own->command || !gateway->exec) && os_pipe(own->news) == 0)
@@ -260,88 +306,6 @@ static struct openssh *openssh_new(const struct ssh_gateway *gateway, struct str
 fail:
     openssh_close(&own->ear, false);
     return NULL;
-}
-
-/* --- its words --- */
-
-#define PROXY_WORDS "-oProxyCommand=" HANDOVER_COMMAND, "-oProxyUseFdpass=yes", "-oControlPath=none"
-
-/* The first value of each name counts, so nothing that the user has said comes before these. */
-#define OWN_WORDS                                                                                  \
-    "-T", "-a", "-x", "-oLogLevel=DEBUG2", "-oClearAllForwardings=yes", "-oPermitLocalCommand=no", \
-        "-oControlMaster=no", "-oControlPersist=no", "-oTunnel=no", "-oVisualHostKey=no"
-
-/* As old as OpenSSH 7.6 only. */
-#define COMMAND_WORDS "-oRemoteCommand=none"
-
-#define WORDS_MAX 32
-
-struct words {
-    const char *word[WORDS_MAX + 1];
-    size_t count;
-};
-
-static void add_words(struct words *words, const char *const *more)
-{
-    for (; *more && words->count < WORDS_MAX; more++)
-        words->word[words->count++] = *more;
-    words->word[words->count] = NULL;
-}
-
-/* `words` with one more behind them; both are taken over. NULL with err set. */
-static char **append_word(char **words, char *word, struct err *err)
-{
-    size_t count = 0;
-
-    while (words && words[count])
-        count++;
-    char **more = words && word ? realloc(words, (count + 2) * sizeof(*words)) : NULL;
-    if (more) {
-        more[count] = word;
-        more[count + 1] = NULL;
-        return more;
-    }
-    words_free(words);
-    free(word);
-    (void)err_no_memory(err);
-    return NULL;
-}
-
-/* For words_free; NULL with err set. */
-static char **openssh_words(const struct openssh *own, const struct ssh_gateway *gateway,
-                            const struct endpoint *to, struct err *err)
-{
-    static const char *const ssh[] = {SSH, OWN_WORDS, NULL};
-    static const char *const proxy[] = {PROXY_WORDS, NULL};
-    static const char *const run[] = {COMMAND_WORDS, NULL};
-    struct words before = {.count = 0};
-    char *environment[HANDOVER_VARIABLES] = {NULL};
-    char digits[TEXT_DIGITS_MAX], **words = NULL;
-    bool by_us = own->handover.listener != -1;
-    char *target = text_join("[", to->host, "]:", text_digits(to->port, digits), (char *)NULL);
-
-    if (!target || (by_us && handover_environment(&own->handover, environment) == -1)) {
-        (void)err_no_memory(err);
-        goto out;
-    }
-    const char *const env[] = {"env", environment[0], environment[1], environment[2], NULL};
-    const char *const forward[] = {"-W", target, NULL};
-    if (by_us)
-        add_words(&before, env);
-    add_words(&before, ssh);
-    if (by_us)
-        add_words(&before, proxy);
-    add_words(&before, gateway->exec ? run : forward);
-    words = ssh_gateway_words(gateway->hop, before.word, err);
-    if (words && gateway->exec) {
-        char *command = ssh_gateway_command(gateway, to, err);
-        words = append_word(words, command, err);
-    }
-out:
-    for (int i = 0; i < HANDOVER_VARIABLES; i++)
-        free(environment[i]);
-    free(target);
-    return words;
 }
 
 /* --- the dial --- */
@@ -414,12 +378,17 @@ struct stream *openssh_dial(const struct ssh_gateway *gateway, struct stream *be
                             const struct endpoint *to, struct ctx *ctx)
 {
     bool alone = !below;
-    struct openssh *own = openssh_new(gateway, below, to, ctx);
     struct stream *stream = NULL;
 
+    if (!openssh_exists()) {
+        stream_close(below);
+        (void)err_set(ctx->err, ERR_MODULE, "%s: %s", gateway->name, NO_SSH);
+        return NULL;
+    }
+    struct openssh *own = openssh_new(gateway, below, to, ctx);
     if (!own)
         return NULL;
-    char **words = openssh_words(own, gateway, to, ctx->err);
+    char **words = openssh_words(gateway, to, &own->handover, ctx->err);
     if (!words) {
         openssh_close(&own->ear, false);
         return NULL;
@@ -439,6 +408,8 @@ struct stream *openssh_dial(const struct ssh_gateway *gateway, struct stream *be
         return NULL;
     }
     if (await_up(own, stream, ctx) == 0) {
+        own->dialing = NULL;
+        own->ctx = NULL;
         TRACE(ctx->trace, SSH, "%s: the way to %s is open", gateway->name, to->text);
         return stream;
     }

@@ -21,8 +21,9 @@ bool openssh_exists(void);
  *
  * Waits until the way to `to` is open, as far as ssh says so, and never past the ctx: what ssh says
  * on stderr becomes the err of a failure, one line, with the code that libssh2's would have
- * (ERR_NAME, ERR_CONNECT, ERR_AUTH, ERR_REFUSED). Other lines of it are shown with its name in
- * front, as a command's are. A stream that the caller closes, or NULL with ctx->err set.
+ * (ERR_NAME, ERR_CONNECT, ERR_AUTH, ERR_REFUSED, ERR_TIME). Other lines of it are shown with its
+ * name in front, as a command's are, if ssh would show them at the user's LogLevel. A stream that the
+ * caller closes, or NULL with ctx->err set; ERR_MODULE: there is no ssh(1).
  *
  * The stream is one of two pipes. Its finish says why the gateway has gone (ERR_STREAM).
  */

@@ -5,13 +5,10 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "transports/openssh_shape.h"
+#include "transports/ssh_key_name.h"
 
 /* --- lines --- */
-
-struct shape {
-    const char *start; /* NULL: anything */
-    const char *part;  /* behind the start; NULL: anything */
-};
 
 /* How the reason is made of the line. */
 enum recipe {
@@ -23,17 +20,19 @@ enum recipe {
     REFUSAL,       /* RFC 4254 section 5.1, as OpenSSH prints it */
     DISCONNECTION, /* RFC 4253 section 11.1 */
     CHANGED_KEY,
-    HOST_KEY, /* "its host key … ", and `text` */
+    STRANGE_KEY,     /* the name is behind */
+    UNCONFIRMED_KEY, /* nobody has accepted it */
+    BAD_KEY,         /* "its host key … ", and `text` */
+    REVOKED_KEY,     /* in the file that is behind */
 };
 
-#define STRICT "is not known, and StrictHostKeyChecking is yes"
-#define UNCONFIRMED "is not known, and was not accepted"
+#define CHANGED "its host key has changed, or somebody sits in between: it has "
 #define CLOSED "it closed the connection"
 #define NO_COMMANDS "it runs no commands"
 
 /* Why it ended: the first row whose start and part are in a line. */
 static const struct row {
-    struct shape shape;
+    struct openssh_shape shape;
     enum err_code code;
     enum recipe recipe;
     const char *text;
@@ -61,12 +60,12 @@ static const struct row {
     /* Its host key: long texts of which one line says it all. */
     {{"@", "REMOTE HOST IDENTIFICATION HAS CHANGED!"}, ERR_AUTH, CHANGED_KEY, NULL},
     {{"Host key for ", " has changed and you have requested "}, ERR_AUTH, CHANGED_KEY, NULL},
-    {{"@", "REVOKED HOST KEY DETECTED!"}, ERR_AUTH, HOST_KEY, "is revoked"},
-    {{"The ", " is marked as revoked."}, ERR_AUTH, HOST_KEY, "is revoked"},
-    {{NULL, " was revoked and you have requested "}, ERR_AUTH, HOST_KEY, "is revoked"},
-    {{"Host key ", " revoked by file "}, ERR_AUTH, AS_IT_IS, NULL},
-    {{"No ", " host key is known for "}, ERR_AUTH, HOST_KEY, STRICT},
-    {{"Host key verification failed.", NULL}, ERR_AUTH, HOST_KEY, UNCONFIRMED},
+    {{"@", "REVOKED HOST KEY DETECTED!"}, ERR_AUTH, BAD_KEY, "is revoked"},
+    {{"The ", " is marked as revoked."}, ERR_AUTH, BAD_KEY, "is revoked"},
+    {{NULL, " was revoked and you have requested "}, ERR_AUTH, BAD_KEY, "is revoked"},
+    {{"Host key ", " revoked by file "}, ERR_AUTH, REVOKED_KEY, NULL},
+    {{"No ", " host key is known for "}, ERR_AUTH, STRANGE_KEY, NULL},
+    {{"Host key verification failed.", NULL}, ERR_AUTH, UNCONFIRMED_KEY, NULL},
     {{"Error: forwarding disabled due to host key", NULL}, ERR_AUTH, AS_IT_IS, NULL},
 
     /* The login. */
@@ -99,82 +98,6 @@ static const struct row {
     {{"Connection to ", " closed"}, ERR_REFUSED, REWORDED, CLOSED},
     {{"Disconnected from ", NULL}, ERR_REFUSED, REWORDED, CLOSED},
 };
-
-/* Not for the user. */
-static const struct shape debugging[] = {
-    {"debug1: ", NULL},
-    {"debug2: ", NULL},
-    {"debug3: ", NULL},
-};
-
-/* Neither. */
-static const struct shape noise[] = {
-    /* LogLevel VERBOSE has no mark. */
-    {"Authenticated to ", NULL},
-    {"Authenticated using ", NULL},
-    {"Transferred: sent ", NULL},
-    {"Bytes per second: sent ", NULL},
-    {"Killed by signal ", NULL},
-    {"Canonicalized DNS aliased hostname ", NULL},
-    {"DNS lookup error: ", NULL},
-    {"Error parsing fingerprint from DNS.", NULL},
-    {"Deferring PIN entry to reader keypad.", NULL},
-
-    /* Around a host key that has changed, or is revoked. */
-    {"@", NULL},
-    {"IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!", NULL},
-    {"Someone could be eavesdropping on you right now ", NULL},
-    {"It is also possible that a host key has just been changed.", NULL},
-    {"The fingerprint for the ", " key sent by the remote host is"},
-    {"SHA256:", NULL},
-    {"MD5:", NULL},
-    {"Please contact your system administrator.", NULL},
-    {"Add correct host key in ", " to get rid of this message."},
-    {"Offending ", " key in "},
-    {"  remove with:", NULL},
-    {"  ssh-keygen -f ", NULL},
-    {"This could mean that a stolen key is being used to", NULL},
-    {"impersonate this host.", NULL},
-    {NULL, " is disabled to avoid man-in-the-middle attacks."},
-    {"UpdateHostkeys is disabled because the host key is not trusted.", NULL},
-
-    /* Of a master that is no more. */
-    {"Control socket connect(", NULL},
-
-    /* The next question says so. */
-    {"Permission denied, please try again.", NULL},
-};
-
-/* Does the line look like that? *part is then where its part begins, *rest what is behind. */
-static bool has_shape(const struct shape *shape, const char *line, const char **part,
-                      const char **rest)
-{
-    size_t length = shape->start ? strlen(shape->start) : 0;
-
-    if (length && strncmp(line, shape->start, length) != 0)
-        return false;
-    *part = *rest = line + length;
-    if (!shape->part)
-        return true;
-    *part = strstr(line + length, shape->part);
-    if (!*part)
-        return false;
-    *rest = *part + strlen(shape->part);
-    return true;
-}
-
-/* Is it one of these? */
-static bool is_among(const struct shape *shapes, size_t count, const char *line)
-{
-    const char *part, *rest;
-
-    for (size_t i = 0; i < count; i++)
-        if (has_shape(&shapes[i], line, &part, &rest))
-            return true;
-    return false;
-}
-
-#define IS_AMONG(shapes, line) is_among((shapes), sizeof(shapes) / sizeof((shapes)[0]), (line))
 
 /* --- reasons --- */
 
@@ -231,6 +154,40 @@ static const char *last_piece(const char *line)
     return line;
 }
 
+/* "its host key ED25519 SHA256:… ", and why it is none. */
+static char *bad_key(const struct openssh_log *log, const char *why, const char *more)
+{
+    return text_join("its host key ", log->host_key ? log->host_key : "", log->host_key ? " " : "",
+                     why, more, (char *)NULL);
+}
+
+/* `rest` begins with its name in known_hosts. */
+static char *strange_key(const struct openssh_log *log, const char *rest)
+{
+    const char *end = strstr(rest, " and you have requested ");
+    char *name = end ? strndup(rest, (size_t)(end - rest)) : strdup(rest);
+    char *why = name ? text_join("is not known under the name ", name, (char *)NULL) : NULL;
+    char *text = why ? bad_key(log, why, ", and StrictHostKeyChecking is yes") : NULL;
+
+    free(name);
+    free(why);
+    return text;
+}
+
+static char *unconfirmed_key(const struct openssh_log *log)
+{
+    char *why = NULL;
+
+    if (log->nobody)
+        return bad_key(log, "is not known, and ", log->nobody);
+    if (!log->no_terminal)
+        return bad_key(log, "was not accepted", "");
+    why = text_join("no terminal (", log->no_terminal, "), and no yes by askpass", (char *)NULL);
+    char *text = why ? bad_key(log, "is not known, and was not accepted: ", why) : NULL;
+    free(why);
+    return text;
+}
+
 static char *compose(const struct openssh_log *log, const struct row *row, const char *line,
                      const char *part, const char *rest)
 {
@@ -250,9 +207,14 @@ static char *compose(const struct openssh_log *log, const struct row *row, const
         return refusal(log, rest);
     case DISCONNECTION:
         return disconnection(rest);
-    case HOST_KEY:
-        return text_join("its host key ", log->host_key ? log->host_key : "",
-                         log->host_key ? " " : "", row->text, (char *)NULL);
+    case STRANGE_KEY:
+        return strange_key(log, rest);
+    case UNCONFIRMED_KEY:
+        return unconfirmed_key(log);
+    case BAD_KEY:
+        return bad_key(log, row->text, "");
+    case REVOKED_KEY:
+        return bad_key(log, "is revoked in ", rest);
     }
     return NULL;
 }
@@ -263,10 +225,10 @@ char *openssh_log_reason(const struct openssh_log *log)
         return NULL;
     if (!log->changed || !log->host_key)
         return strdup(log->reason);
-    return text_join("its host key has changed, or somebody sits in between: it has ",
-                     log->host_key, log->other_key ? ", and " : "",
-                     log->other_key ? log->other_key : "", log->other_key ? " has another" : "",
-                     (char *)NULL);
+    if (!log->other_key)
+        return text_join(CHANGED, log->host_key, (char *)NULL);
+    return text_join(CHANGED, log->host_key, ", and ", log->other_key, " has ",
+                     log->known_key ? log->known_key : "another", (char *)NULL);
 }
 
 enum err_code openssh_log_code(const struct openssh_log *log)
@@ -290,16 +252,50 @@ static void keep_copy(char **copy, const char *text)
     *copy = strdup(text);
 }
 
+/* "ssh-ed25519 SHA256:…", and more if it is a certificate. */
 static void note_host_key(struct openssh_log *log, const char *rest, int64_t now_ns)
 {
+    size_t length = strcspn(rest, " ");
+    const char *print = rest + length + (rest[length] == ' ');
+    char *type = strndup(rest, length), *only = strndup(print, strcspn(print, " ,"));
+
     (void)now_ns;
-    keep_copy(&log->host_key, rest);
+    free(log->host_key);
+    log->host_key =
+        type && only ? text_join(ssh_key_name(type), *only ? " " : "", only, (char *)NULL) : NULL;
+    free(type);
+    free(only);
 }
 
 static void note_other_key(struct openssh_log *log, const char *rest, int64_t now_ns)
 {
     (void)now_ns;
     keep_copy(&log->other_key, rest);
+}
+
+/* "[bastion]:2222 has changed and you have requested strict checking." */
+static void note_known_name(struct openssh_log *log, const char *rest, int64_t now_ns)
+{
+    const char *end = strstr(rest, " has changed and ");
+
+    (void)now_ns;
+    if (!end)
+        return;
+    free(log->known_name);
+    log->known_name = strndup(rest, (size_t)(end - rest));
+}
+
+static void note_no_terminal(struct openssh_log *log, const char *rest, int64_t now_ns)
+{
+    (void)now_ns;
+    keep_copy(&log->no_terminal, rest);
+}
+
+static void note_greeting(struct openssh_log *log, const char *rest, int64_t now_ns)
+{
+    (void)rest;
+    (void)now_ns;
+    log->may_greet = true;
 }
 
 /* "/root/.ssh/id_ed25519_sk ED25519-SK SHA256:… explicit": ssh asks for a touch only where its stderr is
@@ -346,12 +342,15 @@ static void note_up(struct openssh_log *log, const char *rest, int64_t now_ns)
 }
 
 static const struct sign {
-    struct shape shape;
+    struct openssh_shape shape;
     void (*note)(struct openssh_log *log, const char *rest, int64_t now_ns);
 } signs[] = {
     {{"debug1: Server host key: ", NULL}, note_host_key},
     {{"debug1: Server host certificate: ", NULL}, note_host_key},
     {{"Offending ", " key in "}, note_other_key},
+    {{"Host key for ", NULL}, note_known_name},
+    {{"debug1: read_passphrase: can't open ", NULL}, note_no_terminal},
+    {{"debug1: SSH2_MSG_NEWKEYS received", NULL}, note_greeting},
     {{"debug1: Server accepts key: ", NULL}, note_key},
     {{"Authenticated to ", NULL}, note_login},
     {{"debug1: Authentication succeeded", NULL}, note_login},
@@ -368,8 +367,33 @@ static void take_signs(struct openssh_log *log, const char *line, int64_t now_ns
     const char *part, *rest;
 
     for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
-        if (has_shape(&signs[i].shape, line, &part, &rest))
+        if (openssh_has_shape(&signs[i].shape, line, &part, &rest))
             signs[i].note(log, rest, now_ns);
+}
+
+/* ConnectTimeout has ended it, or the system, which takes longer. */
+static enum err_code code_of(const struct openssh_log *log, const struct row *row, const char *rest)
+{
+    bool late = row->code == ERR_CONNECT && log->has_timeout && strstr(rest, " timed out");
+
+    return late ? ERR_TIME : row->code;
+}
+
+/* Would ssh have shown it at the user's level? What a command at the gateway writes it shows at
+ * any. */
+static bool is_wanted(const struct openssh_log *log, enum openssh_kind kind)
+{
+    bool by_gateway = log->may_greet && !log->is_in;
+
+    if (kind <= OPENSSH_NOISE)
+        return false;
+    if (log->level == SSH_LOG_INFO)
+        return true;
+    if (kind == OPENSSH_INFO)
+        return false;
+    if (log->command && log->is_up)
+        return true;
+    return log->level == SSH_LOG_ERROR && (kind == OPENSSH_ERROR || !by_gateway);
 }
 
 enum openssh_line openssh_log_take(struct openssh_log *log, const char *line, int64_t now_ns)
@@ -379,19 +403,20 @@ enum openssh_line openssh_log_take(struct openssh_log *log, const char *line, in
     free(log->notice);
     log->notice = NULL;
     take_signs(log, line, now_ns);
-    if (IS_AMONG(debugging, line))
+    enum openssh_kind kind = openssh_kind(line);
+    if (kind == OPENSSH_DEBUG)
         return OPENSSH_TRACE;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (!has_shape(&rows[i].shape, line, &part, &rest))
+        if (!openssh_has_shape(&rows[i].shape, line, &part, &rest))
             continue;
         if (!log->reason) {
             log->reason = compose(log, &rows[i], line, part, rest);
             log->changed = rows[i].recipe == CHANGED_KEY;
-            log->code = rows[i].code;
+            log->code = code_of(log, &rows[i], rest);
         }
         return OPENSSH_KEEP;
     }
-    return IS_AMONG(noise, line) ? OPENSSH_TRACE : OPENSSH_SHOW;
+    return is_wanted(log, kind) ? OPENSSH_SHOW : OPENSSH_TRACE;
 }
 
 void openssh_log_release(struct openssh_log *log)
@@ -399,6 +424,10 @@ void openssh_log_release(struct openssh_log *log)
     free(log->reason);
     free(log->host_key);
     free(log->other_key);
+    free(log->known_name);
+    free(log->known_key);
+    free(log->no_terminal);
     free(log->notice);
     log->reason = log->host_key = log->other_key = log->notice = NULL;
+    log->known_name = log->known_key = log->no_terminal = NULL;
 }

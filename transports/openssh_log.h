@@ -9,20 +9,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/ssh_config.h"
 #include "core/err.h"
 
 /* What becomes of a line. */
 enum openssh_line {
     OPENSSH_SHOW,  /* it is for the user */
-    OPENSSH_TRACE, /* it is there only because of the level */
+    OPENSSH_TRACE, /* it is there only because of the level that we run it with */
     OPENSSH_KEEP,  /* it belongs to the reason of an end */
 };
 
-/* All zeros at the start, but for the first two. */
+/* All zeros at the start, but for the first five. */
 struct openssh_log {
     const char *target;  /* "db:22", in messages */
     const char *command; /* what the gateway runs instead of connecting there; or NULL */
+    const char *nobody; /* why nobody is asked about a new host key: "nobody may be …"; or NULL */
+    bool has_timeout;   /* ConnectTimeout is set */
+    enum ssh_log_level level; /* that the user wants */
 
+    bool may_greet; /* up to the login the gateway may say anything */
     bool is_in;     /* logged in */
     bool is_up;     /* the way to the target is open */
     bool will_tell; /* this ssh says when it is */
@@ -32,10 +37,13 @@ struct openssh_log {
 
     enum err_code code; /* of the first reason; ERR_NONE = there is none */
     char *reason;
-    bool changed;    /* that is a host key that has changed */
-    char *host_key;  /* of the gateway: "ssh-ed25519 SHA256:…" */
-    char *notice;    /* what the last line means for the user, besides; or NULL */
-    char *other_key; /* where another one is known: "/root/.ssh/known_hosts:3" */
+    bool changed;      /* that is a host key that has changed */
+    char *host_key;    /* of the gateway: "ED25519 SHA256:…" */
+    char *notice;      /* what the last line means for the user, besides; or NULL */
+    char *other_key;   /* where another one is known: "/root/.ssh/known_hosts:3" */
+    char *known_name;  /* for which host: "[bastion]:2222" */
+    char *known_key;   /* which one: the caller's to find out, freed with the rest; or NULL */
+    char *no_terminal; /* why there is none to ask at: "/dev/tty: …" */
 };
 
 /* Takes a line without its end. `now_ns` is when it came. */

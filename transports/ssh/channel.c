@@ -23,6 +23,9 @@
 /* With more than this in libssh2's hands, writing looks for nothing new unless it must. */
 #define KEPT_MAX ((size_t)1024 * 1024)
 
+/* Nobody sends so much that is no data: libssh2 keeps what nobody asks it for. */
+#define CHATTER_MAX ((size_t)4 * 1024 * 1024)
+
 /* libssh2 says nothing of data once it has seen a goodbye, so the last bytes that are there, fewer
  * than any goodbye has, are decoded when the others are read. */
 #define HELD_BACK_BYTES 64
@@ -178,6 +181,15 @@ static bool has_dropped_data(const struct channel *channel)
            code == LIBSSH2_ERROR_CHANNEL_WINDOW_EXCEEDED;
 }
 
+/* What a peer may not do, and libssh2 lets pass. */
+static bool is_abused(const struct channel *channel)
+{
+    const struct session *session = channel->session;
+
+    return has_dropped_data(channel) || !session_is_same_host(session) ||
+           session->memory > 2 * unread(channel) + CHATTER_MAX;
+}
+
 static ssize_t channel_read(struct stream *stream, void *data, size_t size)
 {
     struct channel *channel = channel_of(stream);
@@ -195,8 +207,7 @@ static ssize_t channel_read(struct stream *stream, void *data, size_t size)
     if (channel->is_command)
         pass_complaints(channel);
     ssize_t got = libssh2_channel_read(channel->lib, data, size);
-    if (has_dropped_data(channel) || !session_is_same_host(session))
-        channel->broken = true;
+    channel->broken |= is_abused(channel);
     /* It has data, and gives none: it waits for the end of a key exchange. */
     channel->exchanging = got == LIBSSH2_ERROR_EAGAIN && unread(channel) > 0;
     bool more = session_listen(session) || !session->dry;

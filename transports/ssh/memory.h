@@ -14,8 +14,8 @@
 /* No packet is larger than 40000 bytes; the rest is libssh2's own, and its list of algorithms. */
 #define MEMORY_BLOCK_MAX ((size_t)256 * 1024)
 
-/* Of a session: a window that is full (window.h), and as much again for the packets around it. */
-#define MEMORY_MAX ((size_t)40 * 1024 * 1024)
+/* Of a session: a window that is full (window.h), and the packets around it. */
+#define MEMORY_MAX ((size_t)24 * 1024 * 1024)
 
 void *memory_alloc(size_t size, void **abstract);
 void *memory_realloc(void *data, size_t size, void **abstract);

@@ -126,8 +126,8 @@ static ssize_t session_hear(libssh2_socket_t fd, void *data, size_t size, int fl
     size = allowance(session, size);
     session->dry = size == 0;
     if (size == 0) {
-        bool over = session->ended && !session->is_up && session->in_start == session->in_end;
-        return over || session->nonsense ? 0 : -EAGAIN;
+        bool is_all = !session->greeted || session->in_start == session->in_end;
+        return session->ended && !session->is_up && is_all ? 0 : -EAGAIN;
     }
     memcpy(data, session->in + session->in_start, size);
     session->in_start += size;
