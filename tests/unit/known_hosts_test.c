@@ -689,14 +689,14 @@ static bool keygen_finds(const struct folder *folder, const char *file, const ch
                          char shown[SHOWN_MAX])
 {
     char path[FOLDER_PATH_MAX], host[100];
+    char keygen[] = "ssh-keygen", list[] = "-l", find[] = "-F", in[] = "-f";
     struct fake_ctx fake;
     struct child_output output;
     size_t length = 0;
 
     (void)snprintf(host, sizeof(host), "%s", name);
-    char *argv[] = {"ssh-keygen", "-l", "-F",
-                    host,         "-f", (char *)(uintptr_t)folder_path(folder, file, path),
-                    NULL};
+    (void)folder_path(folder, file, path);
+    char *argv[] = {keygen, list, find, host, in, path, NULL};
     fake_ctx_init(&fake, UNIT_WAIT_MS);
     if (child_read(argv, 1 << 20, &output, &fake.ctx) == -1) {
         err_release(&fake.err);
@@ -822,6 +822,7 @@ static void hashed_by_each_other(void **state)
     (void)state;
     struct folder folder;
     char path[FOLDER_PATH_MAX], shown[SHOWN_MAX];
+    char keygen[] = "ssh-keygen", hash[] = "-H", in[] = "-f";
     struct fake_ctx fake;
     struct child_output output;
 
@@ -829,8 +830,8 @@ static void hashed_by_each_other(void **state)
     append(&folder, "ours", "host", A, true);
     append(&folder, "ours", "[host]:2222", B, true);
     folder_put(&folder, "theirs", "host,other " A "\n[host]:2222 " B "\n", 0600);
-    char *argv[] = {"ssh-keygen", "-H", "-f",
-                    (char *)(uintptr_t)folder_path(&folder, "theirs", path), NULL};
+    (void)folder_path(&folder, "theirs", path);
+    char *argv[] = {keygen, hash, in, path, NULL};
     fake_ctx_init(&fake, UNIT_WAIT_MS);
     if (child_read(argv, 1 << 20, &output, &fake.ctx) == -1) {
         err_release(&fake.err);
