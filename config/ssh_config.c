@@ -190,6 +190,22 @@ static int take_policy(void *field, const char *value, struct err *err)
     return 0;
 }
 
+static int take_log_level(void *field, const char *value, struct err *err)
+{
+    /* `ssh -G` prints QUIET as SILENT. */
+    static const struct word words[] = {
+        {"quiet", SSH_LOG_QUIET},
+        {"silent", SSH_LOG_QUIET},
+        {"fatal", SSH_LOG_FATAL},
+        {"error", SSH_LOG_ERROR},
+    };
+    int level = find_word(words, sizeof(words) / sizeof(words[0]), value);
+
+    (void)err;
+    *(enum ssh_log_level *)field = level == -1 ? SSH_LOG_INFO : (enum ssh_log_level)level;
+    return 0;
+}
+
 /* Moves a number from *text to `number`. 0, or -1 when there is none or it is too large. */
 static int read_number(const char **text, unsigned *number)
 {
@@ -306,6 +322,7 @@ static const struct keyword {
     {"proxycommand", FIELD(proxy_command), take_text_or_none, false},
     {"proxyusefdpass", FIELD(proxy_use_fdpass), take_flag, false},
     {"controlpath", FIELD(control_path), take_text_or_none, false},
+    {"loglevel", FIELD(log_level), take_log_level, false},
     /* As OpenSSH before 8.7 and 8.5 calls them. */
     {"challengeresponseauthentication", FIELD(keyboard_interactive), take_flag, false},
     {"pubkeyacceptedkeytypes", FIELD(pubkey_algorithms), take_text, false},

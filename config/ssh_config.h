@@ -20,6 +20,14 @@ enum ssh_host_key_policy {
     SSH_HOST_KEY_NO, /* `off`, too */
 };
 
+/* What ssh(1) shows, ever less; what would show more than the default is no matter here. */
+enum ssh_log_level {
+    SSH_LOG_INFO, /* the default */
+    SSH_LOG_ERROR,
+    SSH_LOG_FATAL,
+    SSH_LOG_QUIET,
+};
+
 struct ssh_list {
     char **item;
     size_t count;
@@ -71,6 +79,8 @@ struct ssh_config {
     char *proxy_jump, *proxy_command;
     bool proxy_use_fdpass;
     char *control_path; /* NULL: no sharing */
+
+    enum ssh_log_level log_level;
 };
 
 /* The defaults of ssh_config(5) for `host`, what holds where no ssh(1) is installed; the user is

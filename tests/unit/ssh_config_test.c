@@ -53,6 +53,7 @@ static void show_texts(FILE *out, const struct ssh_config *c)
 static void show_numbers(FILE *out, const struct ssh_config *c)
 {
     static const char *const policies[] = {"ask", "yes", "accept-new", "no"};
+    static const char *const levels[] = {"info", "error", "fatal", "quiet"};
     const struct {
         const char *name;
         unsigned number;
@@ -82,6 +83,7 @@ static void show_numbers(FILE *out, const struct ssh_config *c)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         (void)fprintf(out, "%s=%u\n", rows[i].name, rows[i].number);
     (void)fprintf(out, "policy=%s\n", policies[c->host_key_policy]);
+    (void)fprintf(out, "level=%s\n", levels[c->log_level]);
 }
 
 /* A line for everything that is said, into `text`, which is returned. */
@@ -181,7 +183,8 @@ static void defaults(void **state)
                    "hostname=bastion\nuser=%s\nport=22\nonly=0\nadd=0\nhash=0\ndns=0\n"
                    "localhost=0\nmd5=0\npubkey=1\npassword=1\nkeyboard=1\ngssapi=0\nhostbased=0\n"
                    "batch=0\nprompts=3\nrsa=1024\ncompression=0\nrekey=0\nalive=0\nalives=3\n"
-                   "timeout=0\npolicy=ask\nidentity=~/.ssh/id_rsa\nidentity=~/.ssh/id_ecdsa\n"
+                   "timeout=0\npolicy=ask\nlevel=info\n"
+                   "identity=~/.ssh/id_rsa\nidentity=~/.ssh/id_ecdsa\n"
                    "identity=~/.ssh/id_ecdsa_sk\nidentity=~/.ssh/id_ed25519\n"
                    "identity=~/.ssh/id_ed25519_sk\nidentity=~/.ssh/id_xmss\n"
                    "identity=~/.ssh/id_dsa\nknown=%s/.ssh/known_hosts\n"
@@ -293,6 +296,12 @@ static const struct parse_row {
     {"command: none", "proxycommand none", ""},
     {"control", "controlpath /tmp/%C", "control=/tmp/%C\n"},
     {"control: none", "controlpath /tmp/x\ncontrolpath none", ""},
+    {"level: info", "loglevel quiet\nloglevel INFO", ""},
+    {"level: error", "loglevel ERROR", "-level=info\nlevel=error\n"},
+    {"level: fatal", "loglevel FATAL", "-level=info\nlevel=fatal\n"},
+    {"level: quiet", "loglevel QUIET", "-level=info\nlevel=quiet\n"},
+    {"level: quiet, as ssh prints it", "loglevel SILENT", "-level=info\nlevel=quiet\n"},
+    {"level: more than the default", "loglevel quiet\nloglevel DEBUG3", ""},
 };
 
 static void parse(void **state)
@@ -409,7 +418,8 @@ static void many_identities(void **state)
 /* What `ssh -G` says; NULL where there is no ssh. */
 static char *ask_ssh(const char *const *options)
 {
-    char *argv[16] = {"ssh", "-F", "none", "-G"};
+    char ssh[] = "ssh", file[] = "-F", none[] = "none", print[] = "-G";
+    char *argv[16] = {ssh, file, none, print};
     size_t count = 4;
     struct fake_ctx fake;
     struct child_output output;
