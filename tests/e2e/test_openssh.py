@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from gateway import arrived, failed, program
+from gateway import ENGINES, Askpass, arrived, failed, hashed, program
 from harness import one_line, until
 from terminal import CTRL_C, echoes
 from yard import BANNER
@@ -106,6 +106,99 @@ def test_a_message_of_the_gateway_is_shown_with_its_name(through, home, gateways
     assert re.fullmatch(r"stile: gateway bastion: Warning: Permanently added [^\n]*\n", warned.err)
     home.known_hosts.unlink()
     assert through(target, "-q", "-o", "stricthostkeychecking=accept-new").finish() == (0, BANNER, "")
+
+
+def test_log_level_is_heeded(through, home, gateways, target, tmp_path):
+    """Errors, and what the gateway and ssh have to say besides."""
+    banner = tmp_path / "banner"
+    banner.write_text("Keep out!\n")
+    gateway = gateways.make("plain", more=["ListenAddress 127.0.0.1", f"Banner {banner}"])
+    (home.ssh / "nonsense").write_text("no key\n")
+    (home.ssh / "nonsense").chmod(0o600)
+    home.key("user")
+    more = {"Keep out!", "Warning: Permanently added"}
+    rows = {"INFO": {"Load key", *more}, "DEBUG3": {"Load key", *more}, "ERROR": {"Load key"}, "FATAL": set(),
+            "QUIET": set()}
+    keys = [f"IdentityFile {home.ssh}/{name}" for name in ("nonsense", "id_ed25519")]
+    for level in rows:
+        home.host(level, gateway, f"LogLevel {level}", *keys, f"UserKnownHostsFile {home.ssh}/known-{level}")
+    runs = {level: through(target, "-o", "stricthostkeychecking=accept-new", via=level) for level in rows}
+    for level, words in rows.items():
+        result = runs[level].finish()
+        arrived(result)
+        lines = result.err.splitlines()
+        assert len(lines) == len(words), (level, lines)
+        for word in words:
+            assert any(line.startswith(f"stile: gateway {level}: {word}") for line in lines), (level, lines)
+
+
+def test_a_command_there_may_say_anything_at_any_level(through, home, gateways, target):
+    home.at(gateways.plain, "LogLevel QUIET")
+    result = through(target, "-o", "exec=nc -N -v %h %p").finish()
+    arrived(result)
+    assert re.fullmatch(r"stile: gateway bastion: [^\n]* succeeded!\n", result.err)
+
+
+# --- its host key ----------------------------------------------------------------------------------------
+
+
+HOST_KEYS = {
+    "changed": ("# a line\n{wrong}", [], []),
+    "changed, and the name is hashed": ("<hashed>{wrong}", [], []),
+    "changed, and another type": ("{ecdsa}", [], []),
+    "changed, in MD5": ("{wrong}", ["FingerprintHash md5"], []),
+    "changed, with an alias": ("{alias}", ["HostKeyAlias another"], []),
+    "unknown": ("", ["StrictHostKeyChecking yes"], []),
+    "not accepted": ("", [], ["no"]),
+}
+
+
+@pytest.mark.parametrize("text, lines, answers", HOST_KEYS.values(), ids=HOST_KEYS)
+def test_a_bad_host_key_is_told_in_the_same_words_as_by_libssh2(travel, home, gateways, target, tmp_path, text,
+                                                                lines, answers):
+    gateway = gateways.plain
+    home.host("bastion", gateway, *lines)
+    home.key("user")
+    text = text.format(wrong=gateway.known_as(gateway.where, "host_other"),
+                       ecdsa=gateway.known_as(gateway.where, "host_ecdsa"),
+                       alias=gateway.known_as("another", "host_other"))
+    home.known_hosts.write_text(hashed(text.removeprefix("<hashed>")) if "<hashed>" in text else text)
+    runs = [travel.start(target, engine=engine, env=Askpass(tmp_path / engine, *answers).env)
+            for engine in ENGINES]
+    error, same = [failed(run.finish(), 6, "its host key .*ED25519 (SHA256|MD5):") for run in runs]
+    assert error == same
+
+
+WITHOUT_A_NAME = {
+    "nobody may be asked": (["BatchMode yes"], "nobody may be asked"),
+    "no file": (["UserKnownHostsFile none"], "there is no file to keep it in"),
+}
+
+
+@pytest.mark.parametrize("lines, why", WITHOUT_A_NAME.values(), ids=WITHOUT_A_NAME)
+def test_an_unknown_host_key_that_ssh_says_little_of(travel, home, gateways, target, lines, why):
+    home.host("bastion", gateways.plain, *lines)
+    home.key("user")
+    runs = [travel.start(target, engine=engine) for engine in ENGINES]
+    error, same = [failed(run.finish(), 6, f"its host key ED25519 SHA256:.* is not known.*, and {why}")
+                   for run in runs]
+    assert error.replace(f" under the name {gateways.plain.where}", "") == same
+
+
+def test_nobody_is_there_to_accept_a_host_key(through, home, gateways, target):
+    home.host("bastion", gateways.plain)
+    home.key("user")
+    failed(through(target).finish(), 6, "its host key ED25519 SHA256:.* not accepted: no terminal .* askpass")
+
+
+def test_without_ssh_keygen_the_place_alone_is_named(travel, home, gateways, target, tmp_path):
+    gateway = gateways.plain
+    home.host("bastion", gateway)
+    home.known_hosts.write_text(gateway.known_as(gateway.where, "host_other"))
+    (tmp_path / "only-ssh").mkdir()
+    (tmp_path / "only-ssh/ssh").symlink_to(shutil.which("ssh"))
+    travel.home.before += [shutil.which("env"), f"PATH={tmp_path}/only-ssh"]
+    failed(travel.run(target, engine="openssh"), 6, f"{home.known_hosts}:1 has another$")
 
 
 # --- a master --------------------------------------------------------------------------------------------

@@ -34,8 +34,8 @@ static void expect_reason(const struct openssh_log *log, enum err_code code, con
 
 /* --- why it ended: what OpenSSH 9.2 says on stderr, with host names changed --- */
 
-#define KEY "ssh-ed25519 SHA256:m41PQTmD5erwGV1jpkZSJYZn3zoYzRyw2/gcRuJvOsQ"
-/* KEY in it; clang-tidy takes a literal that is made of two for a comma forgotten. */
+#define KEY "ED25519 SHA256:m41PQTmD5erwGV1jpkZSJYZn3zoYzRyw2/gcRuJvOsQ"
+/* KEY as it says it; clang-tidy takes a literal that is made of two for a comma forgotten. */
 #define KEY_LINE                                                                                   \
     "debug1: Server host key: ssh-ed25519 SHA256:m41PQTmD5erwGV1jpkZSJYZn3zoYzRyw2/gcRuJvOsQ"
 #define FRAME "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@"
@@ -112,17 +112,30 @@ static const struct end_row {
      {KEY_LINE, "No ED25519 host key is known for gw and you have requested strict checking.",
       "Host key verification failed.", NULL},
      ERR_AUTH,
-     "its host key " KEY " is not known, and StrictHostKeyChecking is yes",
+     "its host key " KEY " is not known under the name gw, and StrictHostKeyChecking is yes",
+     NULL},
+    {"new host key, strict, in other words",
+     {KEY_LINE, "No ED25519 host key is known for [gw]:2222", NULL},
+     ERR_AUTH,
+     "its host key " KEY " is not known under the name [gw]:2222, and StrictHostKeyChecking is yes",
      NULL},
     {"new host key, not accepted",
      {KEY_LINE, "Host key verification failed.", NULL},
      ERR_AUTH,
-     "its host key " KEY " is not known, and was not accepted",
+     "its host key " KEY " was not accepted",
+     NULL},
+    {"new host key, nobody there",
+     {KEY_LINE, "debug1: read_passphrase: can't open /dev/tty: No such device or address",
+      "Host key verification failed.", NULL},
+     ERR_AUTH,
+     "its host key " KEY
+     " is not known, and was not accepted: no terminal (/dev/tty: No such device or address), and "
+     "no yes by askpass",
      NULL},
     {"new host key of which nothing was said",
      {"Host key verification failed.", NULL},
      ERR_AUTH,
-     "its host key is not known, and was not accepted",
+     "its host key was not accepted",
      NULL},
     {"changed host key",
      {KEY_LINE, FRAME, "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @", FRAME,
@@ -137,6 +150,30 @@ static const struct end_row {
      ERR_AUTH,
      "its host key has changed, or somebody sits in between: it has " KEY
      ", and /root/.ssh/known_hosts:3 has another",
+     NULL},
+    {"changed host key, and nothing else is said",
+     {KEY_LINE, "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @", NULL},
+     ERR_AUTH,
+     "its host key has changed, or somebody sits in between: it has " KEY,
+     NULL},
+    {"changed host key with a certificate",
+     {"debug1: Server host certificate: ecdsa-sha2-nistp256-cert-v01@openssh.com SHA256:x, serial "
+      "0 ID \"gw\" CA ssh-ed25519 SHA256:y valid forever",
+      "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @",
+      "Offending ED25519 key in /known_hosts:3", NULL},
+     ERR_AUTH,
+     "its host key has changed, or somebody sits in between: it has ECDSA SHA256:x, and "
+     "/known_hosts:3 has another",
+     NULL},
+    {"host key of an unknown type",
+     {"debug1: Server host key: ssh-new SHA256:x", "Host key verification failed.", NULL},
+     ERR_AUTH,
+     "its host key ssh-new SHA256:x was not accepted",
+     NULL},
+    {"host key without a fingerprint",
+     {"debug1: Server host key: ssh-ed25519", "Host key verification failed.", NULL},
+     ERR_AUTH,
+     "its host key ED25519 was not accepted",
      NULL},
     {"changed host key, in other words",
      {"Host key for gw has changed and you have requested strict checking.", NULL},
@@ -153,9 +190,9 @@ static const struct end_row {
      "its host key " KEY " is revoked",
      NULL},
     {"host key revoked by a file",
-     {"Host key ED25519 SHA256:x revoked by file /etc/ssh/revoked", NULL},
+     {KEY_LINE, "Host key ED25519 SHA256:x revoked by file /etc/ssh/revoked", NULL},
      ERR_AUTH,
-     "Host key ED25519 SHA256:x revoked by file /etc/ssh/revoked",
+     "its host key " KEY " is revoked in /etc/ssh/revoked",
      NULL},
 
     {"no key that it takes",
@@ -282,6 +319,69 @@ static void ends(void **state)
     openssh_log_release(&log);
 }
 
+/* --- what the configuration adds --- */
+
+static void nobody_is_asked(void **state)
+{
+    (void)state;
+    struct openssh_log log = fresh(NULL);
+
+    log.nobody = "nobody may be asked (BatchMode)";
+    (void)openssh_log_take(&log, KEY_LINE, NOW_NS);
+    (void)openssh_log_take(&log, "Host key verification failed.", NOW_NS);
+    expect_reason(&log, ERR_AUTH,
+                  "its host key " KEY " is not known, and nobody may be asked (BatchMode)");
+    openssh_log_release(&log);
+}
+
+static const struct timeout_row {
+    const char *name;
+    bool has_timeout;
+    const char *line;
+    enum err_code code;
+} timeout_rows[] = {
+    {"ConnectTimeout", true, "ssh: connect to host gw port 22: Connection timed out", ERR_TIME},
+    {"none", false, "ssh: connect to host gw port 22: Connection timed out", ERR_CONNECT},
+    {"another cause", true, "ssh: connect to host gw port 22: Connection refused", ERR_CONNECT},
+    {"an unknown name", true, "ssh: Could not resolve hostname gw: timed out", ERR_NAME},
+};
+
+static void timeouts(void **state)
+{
+    const struct timeout_row *row = *state;
+    struct openssh_log log = fresh(NULL);
+
+    log.has_timeout = row->has_timeout;
+    (void)openssh_log_take(&log, row->line, NOW_NS);
+    expect_reason(&log, row->code, row->line + strlen("ssh: "));
+    openssh_log_release(&log);
+}
+
+/* Whoever asks for the key that is known needs these. */
+static void changed_key(void **state)
+{
+    (void)state;
+    struct openssh_log log = fresh(NULL);
+    static const char *const lines[] = {
+        KEY_LINE,
+        "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @",
+        "Offending ECDSA key in /a b/known_hosts:3",
+        "Host key for [gw]:2222 has changed and you have requested strict checking.",
+        "Host key for nobody, in a text",
+        NULL,
+    };
+
+    take_all(&log, lines);
+    assert_true(log.changed);
+    assert_string_equal(log.other_key, "/a b/known_hosts:3");
+    assert_string_equal(log.known_name, "[gw]:2222");
+    log.known_key = strdup("ECDSA SHA256:x");
+    expect_reason(&log, ERR_AUTH,
+                  "its host key has changed, or somebody sits in between: it has " KEY
+                  ", and /a b/known_hosts:3 has ECDSA SHA256:x");
+    openssh_log_release(&log);
+}
+
 /* --- who sees a line --- */
 
 static const struct line_row {
@@ -311,6 +411,87 @@ static void lines(void **state)
     struct openssh_log log = fresh(NULL);
 
     assert_int_equal(openssh_log_take(&log, row->line, NOW_NS), row->kind);
+    openssh_log_release(&log);
+}
+
+#define GREETED "debug1: SSH2_MSG_NEWKEYS received"
+#define LOGGED_IN "Authenticated to gw (via proxy) using \"publickey\"."
+#define OPENED "debug2: channel 0: open confirm rwindow 2097152 rmax 32768"
+#define STARTED "debug2: exec request accepted on channel 0"
+#define ADDED "Warning: Permanently added 'gw' (ED25519) to the list of known hosts."
+#define BAD_FILE "Load key \"/root/.ssh/id_rsa\": invalid format"
+
+/* The most silent level at which a line is still shown. */
+static const struct level_row {
+    const char *name;
+    const char *before[4];
+    const char *line;
+    enum ssh_log_level until;
+    const char *command;
+} level_rows[] = {
+    {"a key is added", {NULL}, ADDED, SSH_LOG_INFO, NULL},
+    {"a key is added, later", {LOGGED_IN, OPENED, NULL}, ADDED, SSH_LOG_INFO, NULL},
+    {"a key is not added",
+     {NULL},
+     "Failed to add the host to the list of known hosts (/known).",
+     SSH_LOG_INFO,
+     NULL},
+    {"an unknown error", {NULL}, "something new", SSH_LOG_ERROR, NULL},
+    {"a banner", {GREETED, NULL}, "Authorised users only!", SSH_LOG_INFO, NULL},
+    {"an error before the login", {GREETED, NULL}, BAD_FILE, SSH_LOG_ERROR, NULL},
+    {"an error of a function",
+     {GREETED, NULL},
+     "sign_and_send_pubkey: signing failed for ED25519 \"/x\": agent refused operation",
+     SSH_LOG_ERROR,
+     NULL},
+    {"a banner that begins like one", {GREETED, NULL}, "warning: keep out", SSH_LOG_INFO, NULL},
+    {"an unknown error behind the login",
+     {GREETED, LOGGED_IN, NULL},
+     "something new",
+     SSH_LOG_ERROR,
+     NULL},
+    {"keys are new again",
+     {GREETED, LOGGED_IN, GREETED, NULL},
+     "something new",
+     SSH_LOG_ERROR,
+     NULL},
+    {"a command that has not begun",
+     {GREETED, LOGGED_IN, OPENED, NULL},
+     "something new",
+     SSH_LOG_ERROR,
+     "nc"},
+    {"a command", {GREETED, LOGGED_IN, STARTED, NULL}, "nc: connection lost", SSH_LOG_QUIET, "nc"},
+    {"its keys while a command runs",
+     {GREETED, LOGGED_IN, STARTED, NULL},
+     "Learned new hostkey: RSA SHA256:x",
+     SSH_LOG_INFO,
+     "nc"},
+};
+
+static void levels(void **state)
+{
+    const struct level_row *row = *state;
+
+    for (int level = SSH_LOG_INFO; level <= SSH_LOG_QUIET; level++) {
+        struct openssh_log log = fresh(row->command);
+        log.level = (enum ssh_log_level)level;
+        take_all(&log, row->before);
+        assert_int_equal(openssh_log_take(&log, row->line, NOW_NS),
+                         level <= (int)row->until ? OPENSSH_SHOW : OPENSSH_TRACE);
+        openssh_log_release(&log);
+    }
+}
+
+/* The reason of an end is none of ssh's messages, but ours. */
+static void a_reason_at_any_level(void **state)
+{
+    (void)state;
+    struct openssh_log log = fresh(NULL);
+
+    log.level = SSH_LOG_QUIET;
+    assert_int_equal(openssh_log_take(&log, "alice@gw: Permission denied (publickey).", NOW_NS),
+                     OPENSSH_KEEP);
+    expect_reason(&log, ERR_AUTH, "alice@gw: Permission denied (publickey).");
     openssh_log_release(&log);
 }
 
@@ -427,7 +608,12 @@ int main(void)
     static struct unit unit;
 
     UNIT_ROWS(&unit, ends, end_rows);
+    UNIT_TEST(&unit, nobody_is_asked);
+    UNIT_ROWS(&unit, timeouts, timeout_rows);
+    UNIT_TEST(&unit, changed_key);
     UNIT_ROWS(&unit, lines, line_rows);
+    UNIT_ROWS(&unit, levels, level_rows);
+    UNIT_TEST(&unit, a_reason_at_any_level);
     UNIT_ROWS(&unit, ways, way_rows);
     UNIT_TEST(&unit, reasons_that_were_none);
     return unit_run(&unit, "openssh_log");

@@ -181,7 +181,7 @@ static void words_of_settings(void **state)
     site_dial(&site, NULL);
     assert_non_null(site.stream);
     assert_string_equal(folder_get(&site.folder, "words", text),
-                        OWN "-W\n[2001:db8::1]:22\n-oidentityfile=/a b/c\n-obatchmode=yes\n-l\n"
+                        OWN "-W\n[2001:db8::1]:22\n-oidentityfile=\"/a b/c\"\n-obatchmode=yes\n-l\n"
                             "-oProxyCommand=id\n-p\n2222\n--\nbastion\n");
     site_close(&site);
 }
@@ -304,7 +304,9 @@ static void no_ssh(void **state)
     assert_false(openssh_exists());
     site_dial(&site, NULL);
     assert_null(site.stream);
-    assert_err(&site.fake.err, ERR_CONNECT, "gateway bastion: ssh: ssh: No such file");
+    assert_string_equal(err_text(&site.fake.err),
+                        "gateway bastion: there is no ssh in $PATH (Debian: openssh-client)");
+    assert_err(&site.fake.err, ERR_MODULE, NULL);
     site_close(&site);
 }
 
@@ -421,12 +423,100 @@ static void a_changed_key_that_does_not_matter(void **state)
               "echo 'Offending ED25519 key in /known_hosts:3' >&2\n" UP "read line; exit 255");
     assert_string_equal(shown(&site),
                         "stile: gateway bastion: its host key has changed, or somebody sits in "
-                        "between: it has ssh-ed25519 SHA256:x, and /known_hosts:3 has another\n");
+                        "between: it has ED25519 SHA256:x, and /known_hosts:3 has another\n");
     /* Nor is it why the session ends. */
     assert_int_equal(stream_shut_wr(site.stream), 0);
     expect_end(&site);
     assert_int_equal(stream_finish(site.stream, &site.fake.err), -1);
     assert_err(&site.fake.err, ERR_STREAM, "gateway bastion: ssh exited with 255");
+    site_close(&site);
+}
+
+static void a_changed_key_for_those_who_want_no_errors(void **state)
+{
+    (void)state;
+    struct site site;
+
+    site_init(&site,
+              "echo '@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @' >&2\n" UP "exec cat");
+    site.gateway.config.log_level = SSH_LOG_FATAL;
+    site_dial(&site, NULL);
+    assert_non_null(site.stream);
+    assert_string_equal(shown(&site), "");
+    site_close(&site);
+}
+
+#define CHANGED                                                                                    \
+    "echo 'debug1: Server host key: ssh-ed25519 SHA256:x' >&2\n"                                   \
+    "echo '@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @' >&2\n"                            \
+    "echo 'Offending ECDSA key in /known_hosts:3' >&2\n"                                           \
+    "echo 'Host key for bastion has changed and you have requested strict checking.' >&2\n"        \
+    "exit 255"
+
+/* The other one is asked for. */
+static void a_changed_key(void **state)
+{
+    (void)state;
+    struct site site;
+    char file[] = "/known_hosts", *files[] = {file};
+
+    site_init(&site, CHANGED);
+    folder_put(&site.folder, "ssh-keygen",
+               "#!/bin/sh\nprintf '# Host bastion found: line 3 \\nbastion ECDSA SHA256:y\\n'\n",
+               0700);
+    site.gateway.config.user_known_hosts = (struct ssh_list){files, 1};
+    site_dial(&site, NULL);
+    assert_null(site.stream);
+    assert_string_equal(err_text(&site.fake.err),
+                        "gateway bastion: its host key has changed, or somebody sits in between: "
+                        "it has ED25519 SHA256:x, and /known_hosts:3 has ECDSA SHA256:y");
+    assert_err(&site.fake.err, ERR_AUTH, NULL);
+    site_close(&site);
+}
+
+static const struct config_row {
+    const char *name;
+    const char *script;
+    const char *says;
+    enum err_code code;
+    bool batch;
+    unsigned timeout;
+} config_rows[] = {
+    {"ConnectTimeout", "echo 'ssh: connect to host gw port 22: Connection timed out' >&2; exit 255",
+     "gateway bastion: connect to host gw port 22: Connection timed out", ERR_TIME, false, 1},
+    {"BatchMode", "echo 'Host key verification failed.' >&2; exit 255",
+     "gateway bastion: its host key is not known, and nobody may be asked (BatchMode)", ERR_AUTH,
+     true, 0},
+    {"neither", "echo 'Host key verification failed.' >&2; exit 255",
+     "gateway bastion: its host key was not accepted", ERR_AUTH, false, 0},
+};
+
+static void a_failure_by_configuration(void **state)
+{
+    const struct config_row *row = *state;
+    struct site site;
+    char file[] = "/known_hosts", *files[] = {file};
+
+    site_init(&site, row->script);
+    site.gateway.config.user_known_hosts = (struct ssh_list){files, 1};
+    site.gateway.config.batch_mode = row->batch;
+    site.gateway.config.connect_timeout = row->timeout;
+    site_dial(&site, NULL);
+    assert_null(site.stream);
+    assert_string_equal(err_text(&site.fake.err), row->says);
+    assert_err(&site.fake.err, row->code, NULL);
+    site_close(&site);
+}
+
+static void no_file_for_a_new_key(void **state)
+{
+    (void)state;
+    struct site site;
+
+    site_init(&site, "echo 'Host key verification failed.' >&2; exit 255");
+    site_dial(&site, NULL);
+    assert_null(site.stream);
+    assert_err(&site.fake.err, ERR_AUTH, "is not known, and there is no file to keep it in");
     site_close(&site);
 }
 
@@ -606,6 +696,10 @@ int main(void)
     UNIT_TEST(&unit, security_keys);
     UNIT_TEST(&unit, quiet);
     UNIT_TEST(&unit, a_changed_key_that_does_not_matter);
+    UNIT_TEST(&unit, a_changed_key_for_those_who_want_no_errors);
+    UNIT_TEST(&unit, a_changed_key);
+    UNIT_ROWS(&unit, a_failure_by_configuration, config_rows);
+    UNIT_TEST(&unit, no_file_for_a_new_key);
     UNIT_ROWS(&unit, end, end_rows);
     UNIT_ROWS(&unit, the_stream_below_is_closed, down_rows);
     UNIT_TEST(&unit, words_with_a_stream_below);
