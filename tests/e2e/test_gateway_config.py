@@ -70,21 +70,19 @@ def test_without_a_word_in_ssh_config_all_is_in_the_url(travel, home, gateways, 
     arrived(travel.run(target, via=via))
 
 
-@engines
-def test_blocks_that_match_and_files_that_are_included_count(travel, home, gateways, target, engine):
+def test_blocks_that_match_and_files_that_are_included_count(travel, home, gateways, target):
     home.key("user", "key with a blank")
     home.knows(gateways.plain)
     (home.ssh / "more").write_text(f"Match host bastion exec \"test -e {home.ssh}\"\n  HostName 127.0.0.1\n"
                                    f"  Port {gateways.plain.port}\n  IdentityFile \"~/.ssh/key with a blank\"\n")
     home.config_file.write_text("Include more\nHost *.example\n  User bob\nMatch originalhost b*n\n  User alice\n")
-    arrived(travel.run(target, engine=engine))
+    arrived(*travel.each(target))
 
 
-@engines
-def test_the_systems_configuration_counts_too(travel, home, gateways, target, engine):
+def test_the_systems_configuration_counts_too(travel, home, gateways, target):
     home.at(gateways.plain)
     home.config_file.rename(home.etc_ssh / "ssh_config")
-    arrived(travel.run(target, engine=engine))
+    arrived(*travel.each(target))
 
 
 @engines
@@ -223,11 +221,10 @@ def two(gateways, home):
     return lambda: gateways.second.said()[mark:]
 
 
-@all_engines
 @pytest.mark.parametrize("jump", ["outer", "alice@outer", "ssh://outer"])
-def test_a_gateway_behind_a_gateway(travel, home, gateways, target, two, engine, jump):
+def test_a_gateway_behind_a_gateway(travel, home, gateways, target, two, jump):
     home.at(gateways.plain, f"ProxyJump {jump}")
-    arrived(travel.run(target, engine=engine))
+    arrived(*travel.each(target, engines=ALL_ENGINES))
     assert len(logins(two())) == 1 and str(gateways.plain.port) in two()
 
 
@@ -253,7 +250,8 @@ def test_each_gateway_may_have_a_way_of_its_own(travel, home, gateways, target, 
 @all_engines
 def test_a_command_leads_to_the_gateway(travel, home, gateways, target, tmp_path, engine):
     mark = tmp_path / "mark"
-    home.at(gateways.plain, f"ProxyCommand echo %n %h %p %r %% >>{mark}; exec nc -N %h %p")
+    script = f"echo $* >>{mark}; exec nc -N $2 $3"
+    home.at(gateways.plain, f"ProxyCommand sh -c '{script}' sh %n %h %p %r %%")
     arrived(travel.run(target, engine=engine))
     assert mark.read_text() == f"bastion 127.0.0.1 {gateways.plain.port} alice %\n"
 
@@ -273,18 +271,16 @@ def test_a_hop_below_is_the_way_whatever_ssh_config_says(travel, home, gateways,
     assert len(logins(two())) == 1
 
 
-@engines
 @pytest.mark.parametrize("setting", ["proxycommand=none", "proxyjump=none"])
-def test_the_hop_may_want_the_direct_way(travel, home, gateways, target, engine, setting):
+def test_the_hop_may_want_the_direct_way(travel, home, gateways, target, setting):
     line = "ProxyCommand false" if "command" in setting else "ProxyJump nowhere"
     home.at(gateways.plain, line)
-    arrived(travel.run(target, "-o", setting, engine=engine))
+    arrived(*travel.each(target, "-o", setting))
 
 
-@engines
-def test_the_hop_may_say_another_way(travel, home, gateways, target, two, engine):
+def test_the_hop_may_say_another_way(travel, home, gateways, target, two):
     home.at(gateways.plain)
-    arrived(travel.run(target, "-o", "proxyjump=outer", engine=engine))
+    arrived(*travel.each(target, "-o", "proxyjump=outer"))
     assert len(logins(two())) == 1
 
 

@@ -287,8 +287,10 @@ def test_all_engines_fail_with_the_same_status_and_one_line(travel, gateways, se
     case(world)
     code, word = CASES[case]
     runs = {engine: travel.start(world.to, *world.options, engine=engine) for engine in ALL_ENGINES}
-    for engine, running in runs.items():
-        error = failed(running.finish(), code, word)
+    results = {engine: running.finish() for engine, running in runs.items()}
+    for engine, result in results.items():
+        print(engine)
+        error = failed(result, code, word)
         assert engine == "openssh" or "gateway bastion: " in error or code in (3, 4, 7), error
 
 

@@ -143,8 +143,7 @@ def test_no_policy_lets_a_bad_key_pass(travel, home, bastion, target, engine, po
 # --- where it is known -----------------------------------------------------------------------------------
 
 
-@engines
-def test_files_are_read_in_their_order_also_those_of_the_system(travel, home, gateways, target, engine):
+def test_files_are_read_in_their_order_also_those_of_the_system(travel, home, gateways, target):
     """The right key is in the last of three, none of which is the default."""
     files = [home.folder / name for name in ("none", "first", "second", "last")]
     files[1].write_text("other.example " + gateways.keyring.public(WRONG) + "\n")
@@ -152,20 +151,19 @@ def test_files_are_read_in_their_order_also_those_of_the_system(travel, home, ga
     home.host("bastion", gateways.plain, f"UserKnownHostsFile {files[0]} {files[1]} {files[2]}",
               f"GlobalKnownHostsFile {files[3]}")
     home.key("user")
-    arrived(travel.run(target, engine=engine))
+    arrived(*travel.each(target))
 
 
-@engines
-def test_the_systems_file_is_read_by_default(travel, home, bastion, target, engine):
+def test_the_systems_file_is_read_by_default(travel, home, bastion, target):
     (home.etc_ssh / "ssh_known_hosts").write_text(bastion.known_as(bastion.where))
-    arrived(travel.run(target, engine=engine))
+    arrived(*travel.each(target))
 
 
-@engines
-def test_a_key_that_the_system_takes_back_is_refused(travel, home, bastion, target, engine):
+def test_a_key_that_the_system_takes_back_is_refused(travel, home, bastion, target):
     home.knows(bastion)
     (home.etc_ssh / "ssh_known_hosts").write_text("@revoked " + bastion.known_as("*"))
-    failed(travel.run(target, engine=engine), 6, "host key", "revoked")
+    for result in travel.each(target):
+        failed(result, 6, "host key", "revoked")
 
 
 @all_engines
@@ -178,34 +176,33 @@ def test_a_list_of_revoked_keys_is_heeded(travel, home, bastion, target, engine)
     assert (result.code, result.out) == (6, b""), result
 
 
-@engines
 @pytest.mark.parametrize("text", ["~/.ssh/127.0.0.1", "%d/.ssh/%h", "${HOME}/.ssh/%h", "~/.ssh/none ~/.ssh/%h"])
-def test_the_name_of_a_file_may_have_tokens(travel, home, gateways, target, engine, text):
+def test_the_name_of_a_file_may_have_tokens(travel, home, gateways, target, text):
     (home.ssh / "127.0.0.1").write_text(gateways.plain.known_as(gateways.plain.where))
     home.host("bastion", gateways.plain, f"UserKnownHostsFile {text}")
     home.key("user")
-    arrived(travel.run(target, engine=engine))
+    arrived(*travel.each(target))
 
 
-@engines
-def test_settings_of_the_hop_win_over_ssh_config(travel, home, gateways, target, engine):
+def test_settings_of_the_hop_win_over_ssh_config(travel, home, gateways, target):
     file = home.folder / "mine"
     file.write_text(gateways.plain.known_as(gateways.plain.where))
     home.host("bastion", gateways.plain, "UserKnownHostsFile none", "GlobalKnownHostsFile none")
     home.key("user")
-    failed(travel.run(target, engine=engine), 6)
-    arrived(travel.run(target, "-o", f"userknownhostsfile={file}", engine=engine))
+    for result in travel.each(target):
+        failed(result, 6)
+    arrived(*travel.each(target, "-o", f"userknownhostsfile={file}"))
 
 
-@engines
-def test_an_alias_stands_for_the_name_and_has_no_port(travel, home, gateways, target, engine):
+def test_an_alias_stands_for_the_name_and_has_no_port(travel, home, gateways, target):
     home.host("bastion", gateways.plain, "HostKeyAlias The-Bastion")
     home.key("user")
     home.known_hosts.write_text(gateways.plain.known_as("the-bastion") +
                                 gateways.plain.known_as(gateways.plain.where, WRONG))
-    arrived(travel.run(target, engine=engine))
+    arrived(*travel.each(target))
     home.known_hosts.write_text(gateways.plain.known_as(gateways.plain.where))
-    failed(travel.run(target, engine=engine), 6)
+    for result in travel.each(target):
+        failed(result, 6)
 
 
 def test_the_key_is_looked_up_by_the_hosts_name_not_by_what_the_user_calls_it(travel, home, bastion, target):
@@ -251,13 +248,13 @@ def test_a_gateway_with_one_key_of_any_type(travel, home, gateways, target, engi
     arrived(travel.run(target, engine=engine))
 
 
-@engines
-def test_algorithms_that_the_user_wants_are_used(travel, home, gateways, target, engine):
+def test_algorithms_that_the_user_wants_are_used(travel, home, gateways, target):
     home.at(gateways.three)
     wants = ("-o", "hostkeyalgorithms=ecdsa-sha2-nistp256")
-    failed(travel.run(target, *wants, engine=engine), 6, "host key")
+    for result in travel.each(target, *wants):
+        failed(result, 6, "host key")
     home.known_hosts.write_text(gateways.three.known_as(gateways.three.where, "host_ecdsa"))
-    arrived(travel.run(target, *wants, engine=engine))
+    arrived(*travel.each(target, *wants))
 
 
 # --- certificates ----------------------------------------------------------------------------------------

@@ -122,11 +122,10 @@ def test_a_command_reaches_the_target_where_forwarding_is_forbidden(travel, home
     both_ways(running, MB)
 
 
-@engines
-def test_the_command_may_be_an_option(travel, home, gateways, serve, engine):
+def test_the_command_may_be_an_option(travel, home, gateways, serve):
     home.at(gateways.closed)
     address = (AT_THE_GATEWAY, str(serve(banner_and_echo).port))
-    arrived(travel.run(address, "-o", "exec=nc -N %h %p", engine=engine))
+    arrived(*travel.each(address, "-o", "exec=nc -N %h %p"))
 
 
 @engines
