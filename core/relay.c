@@ -63,7 +63,8 @@ static int relay_sleep(struct relay *relay)
     int64_t local_ns = stream_tick(relay->up.source), remote_ns = stream_tick(relay->up.sink);
     flow_poll(&relay->up, pfds);
     flow_poll(&relay->down, pfds + FLOW_SIDES);
-    bool runnable = flow_runnable(&relay->up) || flow_runnable(&relay->down);
+    /* A stream may have said that it is over. */
+    bool runnable = flow_runnable(&relay->up) || flow_runnable(&relay->down) || relay_over(relay);
     int64_t wake_ns = local_ns < remote_ns ? local_ns : remote_ns;
     if (relay->until_ns < wake_ns)
         wake_ns = relay->until_ns;

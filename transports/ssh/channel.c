@@ -211,12 +211,13 @@ static ssize_t channel_read(struct stream *stream, void *data, size_t size)
     /* It has data, and gives none: it waits for the end of a key exchange. */
     channel->exchanging = got == LIBSSH2_ERROR_EAGAIN && unread(channel) > 0;
     bool more = session_listen(session) || !session->dry;
+    /* What came behind a gap is not delivered. */
+    if (channel->broken)
+        return channel_fail(channel);
     if (got > 0) {
         window_take(&channel->window, channel->lib, (size_t)got, session);
         return got;
     }
-    if (channel->broken)
-        return channel_fail(channel);
     if (libssh2_channel_eof(channel->lib) == 1) {
         channel->at_end = true;
         return 0;
@@ -312,9 +313,9 @@ static int channel_watch(struct stream *stream, struct pollfd *pfd)
         return 0;
     (void)session_listen(session);
     session->budget = BUDGET_BYTES;
-    if (libssh2_channel_wait_closed(channel->lib) != LIBSSH2_ERROR_EAGAIN || is_dead(channel))
-        return 1;
-    return session_poll(session, pfd);
+    int code = libssh2_channel_wait_closed(channel->lib);
+    channel->broken |= code != 0 && code != LIBSSH2_ERROR_EAGAIN;
+    return code == 0 || is_dead(channel) ? 1 : session_poll(session, pfd);
 }
 
 static int channel_wait(struct stream *stream, short want, struct pollfd *pfd)
