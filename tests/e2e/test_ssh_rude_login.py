@@ -283,7 +283,7 @@ def test_a_key_is_not_offered_for_ever(begin, identity):
     started = []
     for answer in KEY_ANSWERS.values():
         log_in = key_login(answer)
-        started.append((log_in, *begin(Gateway(log_in=log_in), "-w", "1", identityfile=identity)))
+        started.append((log_in, *begin(Gateway(log_in=log_in), "-w", "600ms", identityfile=identity)))
     for log_in, server, running in started:
         fails(server, running.finish(), 5, 6, 7)
         assert log_in.offers <= 4
