@@ -107,7 +107,11 @@ static int64_t keep_alive(struct channel *channel)
         return CLOCK_NEVER;
     }
     TRACE(session->trace, "ssh", "%s: are you alive?", session->gateway->name);
-    ask_for_life(channel);
+    /* The first call takes the answer to the last question, if it has come. */
+    if (channel->asking)
+        ask_for_life(channel);
+    if (!channel->asking)
+        ask_for_life(channel);
     channel->asked_ns = now_ns;
     return now_ns + interval_ns;
 }
@@ -160,16 +164,19 @@ static void pass_complaints(struct channel *channel)
             (void)!write(channel->complaints, text, (size_t)got);
 }
 
-/* How much libssh2 may decode in a call that reads. */
-static size_t budget_for_reading(struct channel *channel)
+static size_t prudent_budget(struct session *session)
 {
-    struct session *session = channel->session;
-
-    if (unread(channel) > 0)
-        return 0;
     (void)session_listen(session);
     size_t there = session->in_end - session->in_start;
     return there > HELD_BACK_BYTES ? there - HELD_BACK_BYTES : there;
+}
+
+/* How much libssh2 may decode in a call that reads. */
+static size_t budget_for_reading(struct channel *channel)
+{
+    if (unread(channel) > 0 || !channel->session->dry)
+        return 0;
+    return prudent_budget(channel->session);
 }
 
 /* libssh2 drops what is more than was allowed, and says so by the way only. */
@@ -459,11 +466,13 @@ static LIBSSH2_CHANNEL *open_channel(struct session *session, const char *type,
 {
     LIBSSH2_CHANNEL *lib;
 
-    do
+    do {
+        session->budget = prudent_budget(session);
         lib = libssh2_channel_open_ex(session->lib, type, (unsigned)strlen(type), WINDOW_TOLD,
                                       PACKET_BYTES, (const char *)message, (unsigned)size);
-    while (!lib && libssh2_session_last_errno(session->lib) == LIBSSH2_ERROR_EAGAIN &&
-           session_wait(session, ctx) == 0);
+    } while (!lib && libssh2_session_last_errno(session->lib) == LIBSSH2_ERROR_EAGAIN &&
+             (session_listen(session) || session_wait(session, ctx) == 0));
+    session->budget = SIZE_MAX;
     return lib;
 }
 

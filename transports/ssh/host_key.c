@@ -8,6 +8,7 @@
 #include "core/prompt.h"
 #include "core/text.h"
 #include "transports/ssh/algorithms.h"
+#include "transports/ssh_key_name.h"
 
 #define CERTIFICATE "-cert-v01@openssh.com"
 
@@ -145,32 +146,11 @@ char *host_key_lacks(const struct host_key_book *book)
 
 /* --- the verdict --- */
 
-/* "ED25519", "ECDSA", "RSA", as ssh calls them. */
-static const char *short_type(const char *type)
-{
-    static const struct {
-        const char *type;
-        const char *name;
-    } names[] = {
-        {"ssh-ed25519", "ED25519"},
-        {"ecdsa-sha2-nistp256", "ECDSA"},
-        {"ecdsa-sha2-nistp384", "ECDSA"},
-        {"ecdsa-sha2-nistp521", "ECDSA"},
-        {"ssh-rsa", "RSA"},
-        {"ssh-dss", "DSA"},
-    };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcmp(names[i].type, type) == 0)
-            return names[i].name;
-    return type;
-}
-
 static char *key_text(const struct host_key_book *book, const char *type, const uint8_t *blob,
                       size_t size)
 {
     char *print = known_hosts_fingerprint(blob, size, book->gateway->config.fingerprint_md5);
-    char *text = print ? text_join(short_type(type), " ", print, (char *)NULL) : NULL;
+    char *text = print ? text_join(ssh_key_name(type), " ", print, (char *)NULL) : NULL;
 
     free(print);
     return text;
@@ -230,7 +210,7 @@ static int ask(const char *question, const char *fingerprint, struct ctx *ctx)
 static int ask_for_new(const struct host_key_book *book, const struct shown *shown, struct ctx *ctx)
 {
     char *question = text_join("The authenticity of ", book->gateway->name, " (", book->name,
-                               ") can't be established.\n", short_type(shown->type),
+                               ") can't be established.\n", ssh_key_name(shown->type),
                                " key fingerprint is ", strchr(shown->text, ' ') + 1,
                                ".\nAre you sure you want to continue connecting "
                                "(yes/no/[fingerprint])? ",
