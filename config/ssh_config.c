@@ -166,6 +166,14 @@ static int take_rekey_limit(void *field, const char *value, struct err *err)
     return 0;
 }
 
+/* Any of several keywords is a yes; none takes it back. */
+static int take_said(void *field, const char *value, struct err *err)
+{
+    (void)err;
+    *(bool *)field |= !text_same(value, "any") && !is_none(value);
+    return 0;
+}
+
 static int take_md5(void *field, const char *value, struct err *err)
 {
     (void)err;
@@ -318,6 +326,9 @@ static const struct keyword {
     {"serveraliveinterval", FIELD(server_alive_interval), take_time, false},
     {"serveralivecountmax", FIELD(server_alive_count_max), take_number, false},
     {"connecttimeout", FIELD(connect_timeout), take_time, false},
+    {"bindaddress", FIELD(binds), take_said, false},
+    {"bindinterface", FIELD(binds), take_said, false},
+    {"addressfamily", FIELD(binds), take_said, false},
     {"proxyjump", FIELD(proxy_jump), take_text_or_none, false},
     {"proxycommand", FIELD(proxy_command), take_text_or_none, false},
     {"proxyusefdpass", FIELD(proxy_use_fdpass), take_flag, false},

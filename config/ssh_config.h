@@ -76,6 +76,7 @@ struct ssh_config {
     unsigned server_alive_count_max;
     unsigned connect_timeout; /* seconds; 0 = none */
 
+    bool binds; /* BindAddress, BindInterface, or an AddressFamily other than any */
     char *proxy_jump, *proxy_command;
     bool proxy_use_fdpass;
     char *control_path; /* NULL: no sharing */

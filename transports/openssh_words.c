@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "config/words.h"
 #include "core/text.h"
@@ -68,12 +69,17 @@ char **openssh_words(const struct ssh_gateway *gateway, const struct endpoint *t
         goto out;
     }
     const char *const env[] = {"env", environment[0], environment[1], environment[2], NULL};
+    const char *const family[] = {gateway->family == AF_INET    ? "-4"
+                                  : gateway->family == AF_INET6 ? "-6"
+                                                                : NULL,
+                                  NULL};
     const char *const forward[] = {"-W", target, NULL};
     if (by_us)
         add_words(&before, env);
     add_words(&before, ssh);
     if (by_us)
         add_words(&before, proxy);
+    add_words(&before, family);
     add_words(&before, gateway->exec ? run : forward);
     words = ssh_gateway_words(gateway->hop, before.word, err);
     if (words && gateway->exec) {

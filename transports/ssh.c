@@ -214,7 +214,8 @@ static struct stream *dial_openssh(const struct ssh_gateway *gateway, const stru
 {
     struct stream *stream = NULL;
 
-    if (below->hop) {
+    /* Without an ssh(1) nothing need be dialed for it. */
+    if (below->hop && openssh_exists()) {
         struct ctx hurried = ssh_gateway_hurry(gateway, ctx);
         stream = dialer_dial(below, &gateway->address, &hurried);
         if (!stream)
@@ -265,7 +266,8 @@ static struct stream *ssh_dial(const struct hop *hop, const struct dialer *below
         stream = dial_openssh(gateway, below, to, ctx);
     } else if (!stream && ctx->err->code == ERR_NONE) {
         (void)err_set(ctx->err, ERR_MODULE, "%s%s", err_text(&missing),
-                      engine == ENGINE_AUTO ? "; nor is there an ssh(1)" : "");
+                      engine == ENGINE_AUTO ? "; nor is there an ssh(1) (Debian: openssh-client)"
+                                            : "");
     }
     err_release(&missing);
     free(why);

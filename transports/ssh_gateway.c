@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/config.h"
 #include "config/words.h"
 #include "core/child.h"
 #include "core/clock.h"
@@ -102,7 +103,7 @@ char **ssh_gateway_words(const struct hop *hop, const char *const *before, struc
 /* 0, or -1 with ctx->err set. */
 static int ask_ssh(struct ssh_gateway *gateway, struct ctx *ctx)
 {
-    static const char *const before[] = {"ssh", "-G", NULL};
+    static const char *const before[] = {"ssh", "-G", "-N", "-T", NULL};
     char **words = ssh_gateway_words(gateway->hop, before, ctx->err);
     struct child_output output;
     int done = words ? child_read(words, OUTPUT_MAX, &output, ctx) : -1;
@@ -192,7 +193,8 @@ int ssh_gateway_init(struct ssh_gateway *gateway, const struct hop *hop, struct 
 {
     int done = -1;
 
-    *gateway = (struct ssh_gateway){.hop = hop, .address = ENDPOINT_INIT};
+    *gateway =
+        (struct ssh_gateway){.hop = hop, .address = ENDPOINT_INIT, .family = ctx->config->family};
     if (ssh_config_init(&gateway->config, hop->address.host, ctx->err) == -1)
         return -1;
     bool by_ssh = openssh_exists();

@@ -19,6 +19,7 @@ struct ssh_gateway {
     const struct hop *hop;
     struct ssh_config config;
     struct endpoint address; /* HostName and Port */
+    int family;              /* AF_UNSPEC, or the only one that may be used (-4, -6) */
     char *name;              /* for messages and prompts: "gateway bastion" */
     char **exec; /* the words of `?exec=`, %h and %p still in them; NULL: direct-tcpip */
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/config.h"
 #include "core/clock.h"
 #include "core/os.h"
 #include "core/text.h"
@@ -555,7 +556,7 @@ static void listen_to_complaints(struct channel *channel, struct ctx *ctx)
 {
     int ends[PIPE_ENDS];
 
-    if (ctx->trace->fd == -1 || os_pipe(ends) == -1)
+    if (ctx->config->quiet || os_pipe(ends) == -1)
         return;
     channel->label = label_start(ends[PIPE_READ], channel->session->gateway->name, ctx->trace->fd);
     if (channel->label != -1) {

@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "transports/ssh/algorithms.h"
 #include "transports/ssh/auth.h"
@@ -29,10 +30,28 @@ static void ssh_warm(void)
     BIO_free(bio);
 }
 
+/* What of the configuration is for ssh(1) alone, or NULL. */
+static const char *configuration_lacks(const struct ssh_config *config)
+{
+    const struct {
+        bool wanted;
+        const char *what;
+    } wants[] = {
+        {config->rekey_limit, "there is a RekeyLimit"},
+        {config->binds, "there is a BindAddress, a BindInterface or an AddressFamily"},
+    };
+
+    for (size_t i = 0; i < sizeof(wants) / sizeof(wants[0]); i++)
+        if (wants[i].wanted)
+            return wants[i].what;
+    return NULL;
+}
+
 static char *ssh_lacks(const struct ssh_gateway *gateway, struct ctx *ctx)
 {
     struct host_key_book book;
-    char *lacks = algorithms_lacking(&gateway->config);
+    const char *what = configuration_lacks(&gateway->config);
+    char *lacks = what ? strdup(what) : algorithms_lacking(&gateway->config);
 
     if (!lacks && host_key_book_init(&book, gateway, ctx->err) == 0) {
         lacks = host_key_lacks(&book);
