@@ -188,10 +188,17 @@ def gateways():
     made.close()
 
 
+@pytest.fixture(scope="session")
+def house(gateways):
+    made = gateway.House()
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def travel(stile, gateways, tmp_path):
+def travel(stile, gateways, house):
     """Somebody with a home (`travel.home`) who goes through gateways."""
-    made = gateway.Traveller(stile, gateway.Home(tmp_path / "home", gateways.keyring))
+    made = gateway.Traveller(stile, gateway.Home(house, gateways.keyring))
     yield made
     made.close()
 

@@ -282,27 +282,53 @@ class Gateways:
 # --- who goes there --------------------------------------------------------------------------------------
 
 # $1 has the file passwd and the folder etc_ssh.
-AT_HOME = """mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/etc_ssh" /etc/ssh || exit
+MOVE_IN = """mount --bind "$1/passwd" /etc/passwd && mount --bind "$1/etc_ssh" /etc/ssh || exit
 shift
 exec "$@"
 """
 
 
-class Home:
-    """An empty home for what is run with `before`, ssh(1) too, which believes the user database only;
-    and an empty /etc/ssh."""
+class House:
+    """Folders that are the home of the user who runs the tests, and /etc/ssh, for whatever is run with
+    `before`; ssh(1) believes the user database only. It is gone when its holder's stdin closes, also when
+    the tests are killed."""
 
-    def __init__(self, folder, keyring):
-        self.folder, self.keyring = folder, keyring
-        self.ssh = folder / ".ssh"
-        self.ssh.mkdir(mode=0o700, parents=True)
-        self.etc_ssh = folder / "etc_ssh"
-        self.etc_ssh.mkdir()
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="stile-house-"))
+        self.home, self.etc_ssh = self.folder / "home", self.folder / "etc_ssh"
         users = pathlib.Path("/etc/passwd").read_text()
         me = re.escape(getpass.getuser())
-        users = re.sub(rf"(?m)^({me}:.*):[^:]*:([^:]*)$", rf"\1:{folder}:\2", users)
-        (folder / "passwd").write_text(users)
-        self.before = ["unshare", "--mount", "sh", "-c", AT_HOME, "sh", str(folder)]
+        users = re.sub(rf"(?m)^({me}:.*):[^:]*:([^:]*)$", rf"\1:{self.home}:\2", users)
+        (self.folder / "passwd").write_text(users)
+        self.clear()
+        # Within a room, which has a view of its own already.
+        self.inside_a_room = ["unshare", "--mount", "sh", "-c", MOVE_IN, "sh", str(self.folder)]
+        self.holder = subprocess.Popen([*self.inside_a_room, "sh", "-c", "echo ready; exec cat"],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.holder.stdout.readline() == b"ready\n"
+        self.before = ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", "--"]
+
+    def clear(self):
+        """Both are empty again; the folders stay the same, as they are mounted."""
+        for folder in (self.home, self.etc_ssh):
+            folder.mkdir(mode=0o755, exist_ok=True)
+            for entry in folder.iterdir():
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+    def close(self):
+        self.holder.communicate()
+        shutil.rmtree(self.folder)
+
+
+class Home:
+    """The house as a test finds it: empty."""
+
+    def __init__(self, house, keyring):
+        house.clear()
+        self.folder, self.etc_ssh, self.keyring = house.home, house.etc_ssh, keyring
+        self.before, self.inside_a_room = list(house.before), house.inside_a_room
+        self.ssh = self.folder / ".ssh"
+        self.ssh.mkdir(mode=0o700)
         self.known_hosts = self.ssh / "known_hosts"
         self.config_file = self.ssh / "config"
 
@@ -430,7 +456,8 @@ class Traveller:
     def start(self, to, *options, via="bastion", engine=None, before=(), env=None, **more):
         more.setdefault("start_new_session", True)
         return self.stile.start(*self.words(to, *options, via=via, engine=engine),
-                                before=[*before, *self.home.before], env={**self.stile.env, **(env or {})},
+                                before=[*before, *(self.home.inside_a_room if before else self.home.before)],
+                                env={**self.stile.env, **(env or {})},
                                 **more)
 
     def run(self, to, *options, input=b"", **more):
