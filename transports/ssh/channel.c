@@ -11,11 +11,8 @@
 #include "core/os.h"
 #include "core/text.h"
 #include "transports/label.h"
+#include "transports/ssh/opening.h"
 #include "transports/ssh/window.h"
-#include "transports/ssh_gateway.h"
-
-/* What sshd takes and sends at most, RFC 4253 section 6.1. */
-#define PACKET_BYTES 32768
 
 /* How much libssh2 may decode in one call that writes: else it takes all that the peer may send, and
  * keeps it for a reader that is slow. */
@@ -26,10 +23,6 @@
 
 /* Nobody sends so much that is no data: libssh2 keeps what nobody asks it for. */
 #define CHATTER_MAX ((size_t)4 * 1024 * 1024)
-
-/* libssh2 says nothing of data once it has seen a goodbye, so the last bytes that are there, fewer
- * than any goodbye has, are decoded when the others are read. */
-#define HELD_BACK_BYTES 64
 
 /* How long the gateway may take to pass on what it has got from us. */
 #define FINISH_NS (30 * CLOCK_S)
@@ -165,19 +158,12 @@ static void pass_complaints(struct channel *channel)
             (void)!write(channel->complaints, text, (size_t)got);
 }
 
-static size_t prudent_budget(struct session *session)
-{
-    (void)session_listen(session);
-    size_t there = session->in_end - session->in_start;
-    return there > HELD_BACK_BYTES ? there - HELD_BACK_BYTES : there;
-}
-
 /* How much libssh2 may decode in a call that reads. */
 static size_t budget_for_reading(struct channel *channel)
 {
     if (unread(channel) > 0 || !channel->session->dry)
         return 0;
-    return prudent_budget(channel->session);
+    return session_prudence(channel->session);
 }
 
 /* libssh2 drops what is more than was allowed, and says so by the way only. */
@@ -283,7 +269,7 @@ static ssize_t channel_write(struct stream *stream, const void *data, size_t siz
     }
     if (put == 0 || put == LIBSSH2_ERROR_EAGAIN) {
         write_is_stuck(channel);
-        channel->offered = size < PACKET_BYTES ? size : PACKET_BYTES;
+        channel->offered = size < OPENING_PACKET_BYTES ? size : OPENING_PACKET_BYTES;
         return STREAM_AGAIN;
     }
     errno = EPIPE;
@@ -440,117 +426,6 @@ static const struct stream_ops channel_ops = {
 
 /* --- opening --- */
 
-static unsigned char *put_u32(unsigned char *at, uint32_t number)
-{
-    at[0] = (unsigned char)(number >> 24 & 0xff);
-    at[1] = (unsigned char)(number >> 16 & 0xff);
-    at[2] = (unsigned char)(number >> 8 & 0xff);
-    at[3] = (unsigned char)(number & 0xff);
-    return at + 4;
-}
-
-static unsigned char *put_string(unsigned char *at, const char *text)
-{
-    size_t length = strlen(text);
-
-    at = put_u32(at, (uint32_t)length);
-    memcpy(at, text, length);
-    return at + length;
-}
-
-/* An originator has to be named, and nobody asked us; openssh says the same. */
-#define ORIGINATOR "127.0.0.1"
-#define ORIGINATOR_PORT 65535
-
-static LIBSSH2_CHANNEL *open_channel(struct session *session, const char *type,
-                                     const unsigned char *message, size_t size, struct ctx *ctx)
-{
-    LIBSSH2_CHANNEL *lib;
-
-    do {
-        session->budget = prudent_budget(session);
-        lib = libssh2_channel_open_ex(session->lib, type, (unsigned)strlen(type), WINDOW_TOLD,
-                                      PACKET_BYTES, (const char *)message, (unsigned)size);
-    } while (!lib && libssh2_session_last_errno(session->lib) == LIBSSH2_ERROR_EAGAIN &&
-             (session_listen(session) || session_wait(session, ctx) == 0));
-    session->budget = SIZE_MAX;
-    return lib;
-}
-
-static LIBSSH2_CHANNEL *open_direct(struct session *session, const struct endpoint *to,
-                                    struct ctx *ctx)
-{
-    unsigned char message[4 * sizeof(uint32_t) + ENDPOINT_HOST_MAX + sizeof(ORIGINATOR)];
-    unsigned char *end = put_string(message, to->host);
-
-    end = put_u32(end, to->port);
-    end = put_string(end, ORIGINATOR);
-    end = put_u32(end, ORIGINATOR_PORT);
-    return open_channel(session, "direct-tcpip", message, (size_t)(end - message), ctx);
-}
-
-/* RFC 4254 section 5.1. */
-static int explain_refusal(struct session *session, const char *doing, struct ctx *ctx)
-{
-    static const char *const reasons[] = {
-        [0] = "refused",
-        [1] = "refused",
-        [2] = "it cannot connect there",
-        [3] = "it knows no such channel",
-        [4] = "it lacks the resources",
-    };
-    const struct session_refusal *refusal = &session->refusal;
-    bool has_text = refusal->text && *refusal->text;
-    const char *name = session->gateway->name;
-
-    if (!refusal->heard)
-        return session_fault(session, ERR_REFUSED, doing, ctx);
-    if (refusal->reason == SESSION_CONNECT_FAILED && has_text)
-        return err_set(ctx->err, ERR_REFUSED, "%s: %s: %s", name, doing, refusal->text);
-    const char *reason = refusal->reason < sizeof(reasons) / sizeof(reasons[0])
-                             ? reasons[refusal->reason]
-                             : "refused";
-    if (refusal->reason == SESSION_PROHIBITED && !session->gateway->exec)
-        reason = "forwarding is refused; ?exec=nc %h %p may do";
-    if (has_text)
-        return err_set(ctx->err, ERR_REFUSED, "%s: %s: %s (it says: %s)", name, doing, reason,
-                       refusal->text);
-    return err_set(ctx->err, ERR_REFUSED, "%s: %s: %s", name, doing, reason);
-}
-
-/* 0, or -1 with ctx->err set. */
-static int run_command(struct session *session, LIBSSH2_CHANNEL *lib, const char *command,
-                       struct ctx *ctx)
-{
-    int code;
-
-    do
-        code = libssh2_channel_process_startup(lib, "exec", 4, command, (unsigned)strlen(command));
-    while (code == LIBSSH2_ERROR_EAGAIN && session_wait(session, ctx) == 0);
-    if (code == 0)
-        return 0;
-    if (code == LIBSSH2_ERROR_EAGAIN)
-        return -1;
-    if (code == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED)
-        return err_set(ctx->err, ERR_REFUSED, "%s: running %s: refused", session->gateway->name,
-                       session->gateway->exec[0]);
-    return session_fault(session, ERR_REFUSED, "running a command", ctx);
-}
-
-static LIBSSH2_CHANNEL *open_command(struct session *session, const struct endpoint *to,
-                                     struct ctx *ctx)
-{
-    char *command = ssh_gateway_command(session->gateway, to, ctx->err);
-    LIBSSH2_CHANNEL *lib = command ? open_channel(session, "session", NULL, 0, ctx) : NULL;
-
-    if (command && !lib)
-        (void)explain_refusal(session, "a session", ctx);
-    if (lib && run_command(session, lib, command, ctx) == -1)
-        lib = NULL;
-    free(command);
-    return lib;
-}
-
 /* Passes on what the command says on stderr. Without, it is lost. */
 static void listen_to_complaints(struct channel *channel, struct ctx *ctx)
 {
@@ -580,13 +455,9 @@ struct stream *channel_open(struct session *session, const struct endpoint *to, 
     channel->session = session;
     channel->is_command = is_command;
     channel->complaints = channel->label = -1;
-    channel->lib = is_command ? open_command(session, to, ctx) : open_direct(session, to, ctx);
+    channel->lib =
+        is_command ? opening_command(session, to, ctx) : opening_direct(session, to, ctx);
     if (!channel->lib) {
-        if (!is_command && ctx->err->code == ERR_NONE) {
-            char *doing = text_join("connect to ", to->text, (char *)NULL);
-            (void)explain_refusal(session, doing ? doing : "connect", ctx);
-            free(doing);
-        }
         free(channel);
         return NULL;
     }

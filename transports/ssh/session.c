@@ -27,6 +27,9 @@
  * not. */
 #define SMALL_BYTES 4096
 
+/* No goodbye is shorter: 5 bytes of head, 13 of payload, padding to whole blocks, and its MAC. */
+#define HELD_BACK_BYTES 32
+
 /* --- what comes --- */
 
 static void session_fill(struct session *session)
@@ -57,6 +60,13 @@ bool session_listen(struct session *session)
 {
     session_fill(session);
     return session->in_start < session->in_end;
+}
+
+size_t session_prudence(struct session *session)
+{
+    (void)session_listen(session);
+    size_t there = session->in_end - session->in_start;
+    return there > HELD_BACK_BYTES ? there - HELD_BACK_BYTES : there;
 }
 
 static bool is_nonsense(struct session *session, const char *why)

@@ -97,6 +97,12 @@ int session_flush(struct session *session);
 /* Looks whether bytes have come. True when some lie here that libssh2 has not had yet. */
 bool session_listen(struct session *session);
 
+/*
+ * A budget for the next call of libssh2 that reads. It says nothing of data once it has seen a
+ * goodbye, so the last bytes that are there, fewer than any goodbye has, are for the call after.
+ */
+size_t session_prudence(struct session *session);
+
 /* Is the host key still the first one? A new key exchange may show another. */
 bool session_is_same_host(const struct session *session);
 
