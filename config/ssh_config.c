@@ -98,8 +98,10 @@ static int take_files(void *field, const char *value, struct err *err)
     for (value += text_span(value, BLANKS); *value;) {
         size_t length = text_until(value, BLANKS), blanks;
         while ((blanks = text_span(value + length, BLANKS)) > 0 && value[length + blanks] &&
-               !begins_path(value + length + blanks))
+               !begins_path(value + length + blanks)) {
             length += blanks + text_until(value + length + blanks, BLANKS);
+            list->is_unclear = true;
+        }
         if (list_add(list, strndup(value, length), err) == -1)
             return -1;
         value += length + text_span(value + length, BLANKS);

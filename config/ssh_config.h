@@ -31,6 +31,7 @@ enum ssh_log_level {
 struct ssh_list {
     char **item;
     size_t count;
+    bool is_unclear; /* `ssh -G` quotes nothing: a blank may be part of a path, or part two */
 };
 
 /* Texts are NULL where nothing is said or `none` is. Nothing in it is for a shell, or to be printed

@@ -31,7 +31,8 @@ struct talker {
     char *const *argv;
     enum err_code code; /* of all failures but time and memory */
     struct outlet outlets[OUTLETS];
-    pid_t pid; /* 0: it has ended, and its status is taken */
+    bool apart; /* as in child.h */
+    pid_t pid;  /* 0: it has ended, and its status is taken */
     int status;
 };
 
@@ -119,8 +120,11 @@ static int talker_start(struct talker *talker, struct err *err)
     pid_t pid = -1;
 
     if (talker_open(talker, theirs) == 0) {
-        struct child_plan plan = {
-            .argv = talker->argv, .in = -1, .out = theirs[0], .err = theirs[1]};
+        struct child_plan plan = {.argv = talker->argv,
+                                  .in = -1,
+                                  .out = theirs[0],
+                                  .err = theirs[1],
+                                  .apart = talker->apart};
         pid = child_start(&plan, &why);
     } else {
         (void)err_set(&why, talker->code, "%s: %s", talker->argv[0], strerror(errno));
@@ -263,8 +267,10 @@ static char *take_complaint(const struct outlet *outlet)
 
 int child_read(char *const *argv, size_t max, struct child_output *output, struct ctx *ctx)
 {
-    struct talker talker = {
-        .argv = argv, .code = ERR_CONNECT, .outlets = {{.max = max}, {.max = CHILD_OUTPUT_MAX}}};
+    struct talker talker = {.argv = argv,
+                            .code = ERR_CONNECT,
+                            .apart = true,
+                            .outlets = {{.max = max}, {.max = CHILD_OUTPUT_MAX}}};
     struct outlet *out = &talker.outlets[0];
 
     *output = (struct child_output){.text = NULL};

@@ -128,6 +128,22 @@ int label_start(int from, const char *label, int to)
     return label_start_heard(from, label, to, NULL);
 }
 
+int label_open(const char *label, int to, int *end)
+{
+    int ends[PIPE_ENDS];
+
+    if (os_pipe(ends) == -1)
+        return -1;
+    int done = label_start(ends[PIPE_READ], label, to);
+    if (done == -1) {
+        (void)close(ends[PIPE_READ]);
+        (void)close(ends[PIPE_WRITE]);
+    } else {
+        *end = ends[PIPE_WRITE];
+    }
+    return done;
+}
+
 void label_finish(int done, int64_t until_ns)
 {
     struct pollfd pfd = {.fd = done};

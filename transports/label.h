@@ -28,6 +28,10 @@ struct label_ear {
  */
 int label_start(int from, const char *label, int to);
 
+/* The same for what will be written to *end, a new pipe's, which the caller closes. -1, and *end as
+ * it was, where there is none: what is said is lost then. */
+int label_open(const char *label, int to, int *end);
+
 /* The same with somebody who decides what is shown; the ear must live until its end is called,
  * which is not when this fails. `to` -1: nothing is. */
 int label_start_heard(int from, const char *label, int to, struct label_ear *ear);

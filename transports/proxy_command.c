@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/config.h"
 #include "config/words.h"
 #include "core/child.h"
 #include "core/clock.h"
@@ -14,6 +15,7 @@
 #include "core/os.h"
 #include "core/text.h"
 #include "transports/command.h"
+#include "transports/label.h"
 
 #define SCHEME "proxycommand"
 #define FDPASS "fdpass"
@@ -24,6 +26,9 @@
 
 /* A command that has passed the connection has nothing left to do. */
 #define END_NS CLOCK_S
+
+/* A daemon that it left behind may hold its stderr open. */
+#define LAST_WORDS_NS (100 * CLOCK_MS)
 
 /* --- the text --- */
 
@@ -93,7 +98,7 @@ char *proxy_command_expand(const struct ssh_gateway *gateway, const char *keywor
 static int enter(const struct ssh_gateway *gateway, struct err *err)
 {
     const char *inside = getenv(LOOP_VARIABLE);
-    char *mark = text_join(" ", gateway->address.text, " ", (char *)NULL);
+    char *mark = text_join(" ", gateway->hop->name, "=", gateway->address.text, " ", (char *)NULL);
     char *list = mark ? text_join(inside ? inside : "", mark, (char *)NULL) : NULL;
     int done = 0;
 
@@ -144,12 +149,14 @@ static int check(const struct hop *hop, struct err *err)
 /* Has the command pass its connection. The descriptor, or -1 with ctx->err set. */
 static int fetch(char *const *argv, const struct hop *hop, struct ctx *ctx)
 {
-    int ends[2], status = 0, fd = -1;
+    int ends[2], words = -1, label = -1, status = 0, fd = -1;
 
     if (os_socketpair(ends) == -1)
         return err_set(ctx->err, ERR_CONNECT, "%s", strerror(errno));
+    if (!ctx->config->quiet)
+        label = label_open(hop->name, ctx->trace->fd, &words);
     struct child_plan plan = {
-        .argv = argv, .in = ends[1], .out = ends[1], .err = STDERR_FILENO, .bound = true};
+        .argv = argv, .in = ends[1], .out = ends[1], .err = words, .bound = true};
     pid_t pid = guard_start(&plan, ctx->err);
     (void)close(ends[1]);
     if (pid != -1) {
@@ -159,6 +166,9 @@ static int fetch(char *const *argv, const struct hop *hop, struct ctx *ctx)
         guard_release(pid);
     }
     (void)close(ends[0]);
+    if (words != -1)
+        (void)close(words);
+    label_finish(label, clock_ns() + LAST_WORDS_NS);
     if (fd == -1)
         return err_wrap(ctx->err, "%s", hop->name);
     TRACE(ctx->trace, "ssh", "%s: passed a connection", hop->name);

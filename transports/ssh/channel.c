@@ -426,22 +426,6 @@ static const struct stream_ops channel_ops = {
 
 /* --- opening --- */
 
-/* Passes on what the command says on stderr. Without, it is lost. */
-static void listen_to_complaints(struct channel *channel, struct ctx *ctx)
-{
-    int ends[PIPE_ENDS];
-
-    if (ctx->config->quiet || os_pipe(ends) == -1)
-        return;
-    channel->label = label_start(ends[PIPE_READ], channel->session->gateway->name, ctx->trace->fd);
-    if (channel->label != -1) {
-        channel->complaints = ends[PIPE_WRITE];
-        return;
-    }
-    (void)close(ends[PIPE_READ]);
-    (void)close(ends[PIPE_WRITE]);
-}
-
 struct stream *channel_open(struct session *session, const struct endpoint *to, struct ctx *ctx)
 {
     struct channel *channel = calloc(1, sizeof(*channel));
@@ -461,9 +445,9 @@ struct stream *channel_open(struct session *session, const struct endpoint *to, 
         free(channel);
         return NULL;
     }
-    if (is_command)
-        listen_to_complaints(channel, ctx);
-    else
+    if (is_command && !ctx->config->quiet)
+        channel->label = label_open(session->gateway->name, ctx->trace->fd, &channel->complaints);
+    if (!is_command)
         (void)libssh2_channel_handle_extended_data2(channel->lib,
                                                     LIBSSH2_CHANNEL_EXTENDED_DATA_IGNORE);
     session->is_up = true;

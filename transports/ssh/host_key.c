@@ -124,6 +124,11 @@ static char *unusable_types(const struct host_key_book *book)
                      " cannot check", (char *)NULL);
 }
 
+static bool has_unclear_files(const struct ssh_config *config)
+{
+    return config->user_known_hosts.is_unclear || config->global_known_hosts.is_unclear;
+}
+
 char *host_key_lacks(const struct host_key_book *book)
 {
     const struct ssh_config *config = &book->gateway->config;
@@ -132,6 +137,7 @@ char *host_key_lacks(const struct host_key_book *book)
         const char *what;
     } wants[] = {
         {known_hosts_has(&book->known, KNOWN_CA), "a @cert-authority is known for it"},
+        {has_unclear_files(config), "a path of known hosts has a blank, or is relative"},
         {config->known_hosts_command, "there is a KnownHostsCommand"},
         {config->revoked_host_keys, "there are RevokedHostKeys"},
         {config->verify_host_key_dns, "VerifyHostKeyDNS is on"},
@@ -309,10 +315,13 @@ static int judge(const struct host_key_book *book, const struct shown *shown, st
     const struct known_entry *by = NULL;
 
     TRACE(ctx->trace, "ssh", "%s has the host key %s", book->gateway->name, shown->text);
-    if (book->gateway->config.revoked_host_keys)
-        return err_set(ctx->err, ERR_AUTH,
-                       "%s: there are RevokedHostKeys, which only engine=openssh looks at",
-                       book->gateway->name);
+    const struct ssh_config *config = &book->gateway->config;
+    if (config->revoked_host_keys || has_unclear_files(config))
+        return err_set(
+            ctx->err, ERR_AUTH, "%s: %s, which only engine=openssh looks at", book->gateway->name,
+            config->revoked_host_keys ? "there are RevokedHostKeys"
+                                      : "known hosts are in a path with a blank, or in a "
+                                        "relative one");
     switch (known_hosts_judge(&book->known, shown->blob, shown->size, &by)) {
     case KNOWN_IS_OK:
         TRACE(ctx->trace, "ssh", "%s: its host key is in %s:%u", book->gateway->name, by->file,
