@@ -228,13 +228,13 @@ def no_such_gateway(case):
 def silent(case):
     hole = case.listen()
     case.home.config_file.write_text(f"Host bastion\n  HostName 127.0.0.1\n  Port {hole.port}\n")
-    case.options = ["-w", "500ms"]
+    case.options = ["-w", "300ms"]
 
 
 def unreachable(case):
     hole = case.black_hole()
     case.home.config_file.write_text(f"Host bastion\n  HostName 127.0.0.1\n  Port {hole.port}\n")
-    case.options = ["-w", "500ms"]
+    case.options = ["-w", "300ms"]
 
 
 def hangs_up(case):
@@ -255,7 +255,7 @@ def no_common_algorithm(case):
 
 def silent_after_its_banner(case):
     case.speaks(lambda conn: conn.sendall(b"SSH-2.0-tired\r\n") or read_all(conn))
-    case.options = ["-w", "500ms"]
+    case.options = ["-w", "300ms"]
 
 
 CASES = {
@@ -297,10 +297,9 @@ def test_all_engines_fail_with_the_same_status_and_one_line(travel, gateways, se
 # --- nothing remains -------------------------------------------------------------------------------------
 
 
-@all_engines
-def test_when_stile_has_ended_the_gateway_has_no_connection(travel, home, gateways, target, engine):
+def test_when_stile_has_ended_the_gateway_has_no_connection(travel, home, gateways, target):
     gateway = gateways.make("plain")
     home.at(gateway)
-    arrived(travel.run(target, engine=engine))
+    arrived(*travel.each(target, engines=ALL_ENGINES))
     assert travel.left() == []
     until(gateway.is_unused, "the gateway is left alone")

@@ -50,19 +50,19 @@ def tried(log, keyring, name):
 def test_keys_are_found_where_ssh_keeps_them(travel, home, gateways, target, name, file):
     home.at(gateways.plain, key=None)
     home.key(name, file)
-    arrived(*travel.each(target))
+    arrived(travel.run(target, engine="libssh2"))
 
 
 def test_the_public_half_need_not_be_there(travel, home, gateways, target):
     home.at(gateways.plain)
     (home.ssh / "id_ed25519.pub").unlink()
-    arrived(*travel.each(target))
+    arrived(travel.run(target, engine="libssh2"))
 
 
 def test_the_second_of_two_keys_is_tried_as_well(travel, home, gateways, target):
     first, second = home.key("stranger", "first key"), home.key("user", "second")
     home.at(gateways.plain, f'IdentityFile "{first}"', f"IdentityFile {second}", key=None)
-    arrived(*travel.each(target))
+    arrived(travel.run(target, engine="libssh2"))
 
 
 @pytest.mark.parametrize("text", ["~/.ssh/%h-key", "%d/.ssh/%h-key", "${HOME}/.ssh/%h-key",
@@ -70,7 +70,7 @@ def test_the_second_of_two_keys_is_tried_as_well(travel, home, gateways, target)
 def test_the_name_of_a_key_may_have_tokens(travel, home, gateways, target, text):
     home.key("user", "127.0.0.1-key")
     home.at(gateways.plain, f"IdentityFile {text}", key=None)
-    arrived(*travel.each(target))
+    arrived(travel.run(target, engine="libssh2"))
 
 
 def test_no_key_that_the_gateway_takes(travel, home, gateways, target):
@@ -134,7 +134,7 @@ def test_no_passphrase_is_asked_for_a_key_that_the_gateway_does_not_take(home, g
 
 def test_a_wrong_passphrase_is_asked_for_again(home, gateways, asked):
     home.at(gateways.plain, key="locked")
-    for _, result, questions in asked("barley", PASSPHRASE):
+    for _, result, questions in asked("barley", PASSPHRASE, engines=["libssh2"]):
         arrived(result)
         assert len(questions) == 2
 
@@ -148,7 +148,7 @@ def test_when_there_is_no_passphrase_the_next_key_is_tried(home, gateways, asked
     home.at(gateways.plain, key=None)
     home.key("locked", "id_ecdsa")  # before id_ed25519
     home.key("user")
-    for _, result, questions in asked(*answers):
+    for _, result, questions in asked(*answers, engines=["libssh2"]):
         arrived(result)
         assert len(questions) == count
 
@@ -199,7 +199,7 @@ def test_the_agent_of_ssh_config_is_taken(travel, home, gateways, target, agent)
     right = agent("user")
     agent("stranger")
     home.at(gateways.plain, f"IdentityAgent {right.socket}", key=None)
-    arrived(*travel.each(target))
+    arrived(travel.run(target, engine="libssh2"))
 
 
 def test_an_agent_that_is_not_wanted_is_left_alone(travel, home, gateways, target, agent):
@@ -211,7 +211,7 @@ def test_an_agent_that_is_not_wanted_is_left_alone(travel, home, gateways, targe
 
 def test_an_agent_that_is_not_there_is_no_failure(travel, home, gateways, target):
     home.at(gateways.plain)
-    arrived(*travel.each(target, env={"SSH_AUTH_SOCK": "/nosuch/agent"}))
+    arrived(travel.run(target, env={"SSH_AUTH_SOCK": "/nosuch/agent"}, engine="libssh2"))
 
 
 def test_the_agents_rsa_key(travel, home, gateways, target, agent):
@@ -224,7 +224,7 @@ def test_the_agents_rsa_key(travel, home, gateways, target, agent):
 def test_the_agents_copy_of_a_locked_key_needs_no_passphrase(home, gateways, agent, ask, asked):
     home.at(gateways.plain, key="locked")
     agent().add(home.ssh / "id_ed25519", env=ask(PASSPHRASE).env)
-    for _, result, questions in asked(PASSPHRASE):
+    for _, result, questions in asked(PASSPHRASE, engines=["libssh2"]):
         arrived(result)
         assert questions == []
 
@@ -252,7 +252,7 @@ def test_only_the_identities_that_are_named(travel, home, gateways, target, agen
     key.unlink()
     agent(*SPARE, "user")
     home.at(gateways.few, "IdentitiesOnly yes", f"IdentityFile {key}", key=None)
-    arrived(*travel.each(target))
+    arrived(travel.run(target, engine="libssh2"))
 
 
 @pytest.mark.parametrize("engine, files", [("libssh2", 1), ("libssh2", 2), ("openssh", 1)])
@@ -289,8 +289,7 @@ def test_a_key_and_then_questions(home, gateways, asked):
 
 def test_a_key_is_not_enough_where_more_is_wanted(travel, home, gateways, target):
     home.at(gateways.both)
-    for result in travel.each(target, "-o", "batchmode=yes"):
-        failed(result, 6, "keyboard-interactive")
+    failed(travel.run(target, "-o", "batchmode=yes", engine="libssh2"), 6, "keyboard-interactive")
 
 
 def test_a_password(home, gateways, asked):
@@ -313,7 +312,7 @@ def test_questions_name_the_hop(home, gateways, asked, kind):
                          ids=["asks", "password"])
 def test_a_wrong_password_is_asked_for_again(home, gateways, asked, kind, wrong, right):
     home.at(getattr(gateways, kind), key=None)
-    for _, result, questions in asked(*wrong, *right):
+    for _, result, questions in asked(*wrong, *right, engines=["libssh2"]):
         arrived(result)
         assert len(questions) == len(wrong) + len(right)
 
@@ -490,13 +489,12 @@ def test_when_ssh_goes_while_somebody_is_asked_all_of_us_go(travel, home, gatewa
     travel.gone("ssh has gone", besides=WAITING[engine])
 
 
-@engines
-def test_when_time_is_up_nobody_is_asked_any_more(travel, home, gateways, target, ask, engine):
+def test_when_time_is_up_nobody_is_asked_any_more(travel, home, gateways, target, ask):
     home.at(gateways.plain, key="locked")
-    person = ask().sleeps()
-    failed(travel.run(target, "-w", "1s", engine=engine, env=person.env), 7)
-    assert len(person.questions) == 1
-    travel.gone("time is up", besides=WAITING[engine])
+    people = {engine: ask().sleeps() for engine in ENGINES}
+    for result in travel.each(target, "-w", "1s", people=people):
+        failed(result, 7)
+    travel.gone("time is up", besides=WAITING["openssh"])
 
 
 @engines

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The stream through gateways: chains of all kinds, bytes, half-closes, slow readers, what a silent or
 dead gateway does to it, and the descriptor that is passed in its stead."""
+import contextlib
 import functools
 import os
 import re
@@ -13,7 +14,7 @@ import pytest
 
 from ends import INPUTS, OUTPUTS, carry
 from gateway import AT_THE_GATEWAY, ENGINES, arrived
-from harness import (Task, differ, drain, memory_kib, one_line, payload, pour, settles, take, until)
+from harness import (Task, differ, drain, memory_kib, one_line, payload, pour, settles, take)
 from peers.tcp import read_all, read_exactly, reset
 from test_fdpass import receive
 from yard import BANNER, MB, SECRETS, banner_and_echo, both_ways
@@ -79,8 +80,8 @@ def test_engines_stand_on_each_other(travel, home, gateways, serve, first, secon
     both_ways(travel.start(serve(banner_and_echo).address, via=via), MB)
 
 
-def test_the_same_gateway_ten_times(travel, bastion, target):
-    arrived(travel.run(target, via=",".join(["ssh://bastion?engine=libssh2"] * 10)))
+def test_the_same_gateway_five_times(travel, bastion, target):
+    arrived(travel.run(target, via=",".join(["ssh://bastion?engine=libssh2"] * 5)))
 
 
 def test_the_gateway_that_is_meant_is_passed_and_no_other(travel, home, gateways, target):
@@ -266,7 +267,8 @@ def test_a_signal_ends_all_of_it(travel, streets, serve, engine, name):
 
 # --- slow sides ------------------------------------------------------------------------------------------
 
-KIB_AT_MOST = 64 * 1024  # a window of 16 MiB, and what a program needs; sanitizers take more
+# A window of 16 MiB and what a program needs; sanitizers keep what was freed.
+KIB_AT_MOST = (512 if os.environ.get("STILE_SAN") else 48) * 1024
 
 
 def flood(conn):
@@ -278,7 +280,6 @@ def flood(conn):
         pass
 
 
-@pytest.mark.skipif(bool(os.environ.get("STILE_SAN")), reason="sanitizers keep memory of their own")
 @pytest.mark.parametrize("chain", [["plain"], ["plain", "second"]], ids=["one", "two"])
 def test_a_slow_reader_does_not_grow_our_memory(travel, streets, serve, chain):
     server = serve(flood)
@@ -292,11 +293,10 @@ def test_a_slow_reader_does_not_grow_our_memory(travel, streets, serve, chain):
     take(out, 8 * MB)
     settles(running.pid, "nobody reads again")
     assert memory_kib(running.pid) < KIB_AT_MOST
-    assert memory_kib(running.pid) - full < 8 * 1024
+    assert os.environ.get("STILE_SAN") or memory_kib(running.pid) - full < 8 * 1024
     running.process.kill()
 
 
-@pytest.mark.skipif(bool(os.environ.get("STILE_SAN")), reason="sanitizers keep memory of their own")
 def test_a_slow_target_does_not_grow_our_memory(travel, bastion, listen):
     listener = listen()
     running = travel.start(listener.address, engine="libssh2")
@@ -329,12 +329,13 @@ def test_a_full_direction_does_not_hold_up_the_other(travel, bastion, serve):
     running.process.kill()
 
 
-@engines
-def test_an_idle_stream_sleeps(travel, bastion, serve, engine):
-    running = travel.start(serve(banner_and_echo).address, engine=engine)
-    assert take(running.stdout.fileno(), len(BANNER)) == BANNER
-    settles(running.pid, "nobody says anything", window=0.5)
-    assert running.finish().code == 0
+def test_an_idle_stream_sleeps(travel, bastion, serve):
+    crowd = [travel.start(serve(banner_and_echo).address, engine=engine) for engine in ENGINES]
+    for running in crowd:
+        assert take(running.stdout.fileno(), len(BANNER)) == BANNER
+    for running in crowd:
+        settles(running.pid, "nobody says anything")
+        assert running.finish().code == 0
 
 
 # --- a gateway that goes ---------------------------------------------------------------------------------
@@ -351,7 +352,8 @@ def own(gateways, home):
 def end(gateway, number):
     """Sends a signal to all processes of the gateway's connections."""
     for pid in reversed(gateway.children()):
-        os.kill(pid, number)
+        with contextlib.suppress(ProcessLookupError):  # the end of one may be that of another
+            os.kill(pid, number)
 
 
 @engines
@@ -375,35 +377,28 @@ def test_which_of_three_gateways_has_gone(travel, home, gateways, own, serve):
     assert "gateway second: " in result.err or "gateway bastion: " in result.err
 
 
-def test_a_gateway_that_falls_silent_is_noticed(travel, own, serve):
-    """ServerAliveInterval: a question without an answer."""
+def test_a_gateway_that_falls_silent_is_noticed(travel, own, home, gateways, serve):
+    """ServerAliveInterval: a question without an answer; who gets answers goes on."""
+    home.at(gateways.second, name="second")
     options = ["-o", "serveraliveinterval=1", "-o", "serveralivecountmax=1"]
-    crowd = [travel.start(serve(banner_and_echo).address, *options, engine=engine) for engine in ENGINES]
+    ways = [("bastion", "libssh2"), ("bastion", "openssh"), ("second", "libssh2")]
+    crowd = [travel.start(serve(banner_and_echo).address, *options, via=via, engine=engine)
+             for via, engine in ways]
     for running in crowd:
         assert take(running.stdout.fileno(), len(BANNER)) == BANNER
     end(own, signal.SIGSTOP)
     began = time.monotonic()
     try:
-        results = [running.finish() for running in crowd]
+        results = [running.finish() for running in crowd[:2]]
     finally:
         end(own, signal.SIGKILL)
     assert time.monotonic() - began >= 1
     for result in results:
         one_line(result, 1)
         assert "gateway bastion: " in result.err
-
-
-def test_a_gateway_that_answers_is_left_alone(travel, own, serve):
-    """An idle stream with keepalive goes on, and each answer counts."""
-    options = ["-o", "serveraliveinterval=1", "-o", "serveralivecountmax=1"]
-    running = travel.start(serve(banner_and_echo).address, *options, engine="libssh2")
-    assert take(running.stdout.fileno(), len(BANNER)) == BANNER
-    mark = len(own.said())
-    until(lambda: len(re.findall("rtype keepalive@|channel_req: .* reply 1", own.said()[mark:])) >= 2,
-          "two questions came")
-    os.write(running.stdin.fileno(), b"still there")
-    assert take(running.stdout.fileno(), 11) == b"still there"
-    assert running.finish() == (0, b"", "")
+    os.write(crowd[2].stdin.fileno(), b"still there")
+    assert take(crowd[2].stdout.fileno(), 11) == b"still there"
+    assert crowd[2].finish() == (0, b"", "")
 
 
 def test_a_target_that_resets_the_connection_ends_it(travel, bastion, listen):

@@ -47,9 +47,8 @@ def test_ssh_logs_in_behind_a_gateway(travel, behind, tool, engine):
     travel.gone("ssh has ended")
 
 
-@engines
-def test_bulk_goes_through_ssh_behind_a_gateway(behind, tool, engine):
-    result = tool(behind(options=f"-o engine={engine}")("ssh", "db", "cat"), input=payload(5 * MB))
+def test_bulk_goes_through_ssh_behind_a_gateway(behind, tool):
+    result = tool(behind()("ssh", "db", "cat"), input=payload(5 * MB))
     assert differ(result.out, payload(5 * MB)) is None
 
 
@@ -139,8 +138,7 @@ def test_scp_rsync_and_git(travel, behind, tool, file, drop):
     tool(["git", "-C", drop / "work", "add", "file"])
     tool(["git", "-C", drop / "work", *nobody, "commit", "-qm", "add a file"], env=env)
     tool(at_home("git", "-C", drop / "work", "push", "-q", f"db:{drop}/bare.git", "main"), env=env)
-    tool(at_home("git", "clone", "-q", f"db:{drop}/bare.git", drop / "again"), env=env)
-    assert same(drop / "again/file")
+    assert tool(at_home("ssh", "db", f"git --git-dir={drop}/bare.git log --oneline main")).out
     travel.gone("all is copied")
 
 
@@ -161,7 +159,7 @@ def session(gateway):
 def refused(gateway):
     try:
         # Its ProxyCommand does not notice that the command has ended.
-        fabric.Connection("nosuch.invalid", gateway=gateway, connect_kwargs={"banner_timeout": 1}).open()
+        fabric.Connection("nosuch.invalid", gateway=gateway, connect_kwargs={"banner_timeout": 0.5}).open()
     except Exception as error:
         return True
     return False
