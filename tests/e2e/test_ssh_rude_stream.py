@@ -16,19 +16,15 @@ from rude import ANSWER, HOSTILE, SAYS, begin, fails, gate, passes, plain, throu
 
 # --- the channel -----------------------------------------------------------------------------------
 
-REASONS = {1: "prohibited", 2: "connect", 3: "", 4: "", 0: "", 99: "", 0xffffffff: ""}
+REASONS = [(code, text) for code in (1, 2, 3, 4, 0, 99, 0xffffffff) for text in ("Connection refused", HOSTILE)]
+REASONS += [(code, text) for code in (1, 2) for text in ("", "x" * 20_000)]
 
 
-@pytest.mark.parametrize("code", REASONS)
-@pytest.mark.parametrize("text", ["Connection refused", HOSTILE, "", "x" * 20_000],
-                         ids=["polite", "hostile", "empty", "long"])
+@pytest.mark.parametrize("code, text", REASONS, ids=lambda value: str(value)[:8])
 def test_a_refusal_is_told_in_the_gateways_words(through, code, text):
     told = fails(*through(Gateway(open=ssh.turn_down(code, text, ""))), 5)
     assert "db.example:22" in told
-    if text == "Connection refused":
-        assert text in told
-    if text == HOSTILE:
-        assert r"no\x1b]0;owned\a" in told
+    assert (r"no\x1b]0;owned\a" if text == HOSTILE else text[:18]) in told
     if code == 1:
         assert "exec=" in told
 
