@@ -183,7 +183,8 @@ def test_a_long_goodbye_is_cut(through, stage):
 
 BROKEN = {
     "nothing": [], "reason": [2], "no_language": [2, "no"], "length": [2, Raw(b"\xff\xff\xff\xff"), "no"],
-    "short": [2, Raw(b"\0\0\1\0"), "no"], "nul": [2, "a\0b\0", "\0"], "empty": [2, "", ""], "too_long": [2, "x" * 100_000, ""],
+    "short": [2, Raw(b"\0\0\1\0"), "no"], "nul": [2, "a\0b\0", "\0"], "empty": [2, "", ""],
+    "too_long": [2, "x" * 100_000, ""],
 }
 
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import socket
-import threading
 
 import pytest
 
