@@ -181,6 +181,8 @@ def test_without_ssh_a_key_that_libssh2_cannot_use_is_explained(travel, home, ga
 @pytest.fixture
 def no_module(travel, tmp_path):
     """A stile that was installed without it."""
+    if not (travel.stile.program.parent / "transports/ssh.so").exists():
+        pytest.skip("the module is linked in")
     copy = tmp_path / "bin/stile"
     copy.parent.mkdir()
     shutil.copy(travel.stile.program, copy)
