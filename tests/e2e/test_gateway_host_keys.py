@@ -174,7 +174,8 @@ def test_a_list_of_revoked_keys_is_heeded(travel, home, bastion, target):
         assert result.code in (6, 8) and result.out == b"", result
 
 
-@pytest.mark.parametrize("text", ["~/.ssh/127.0.0.1", "%d/.ssh/%h", "${HOME}/.ssh/%h", "~/.ssh/none ~/.ssh/%h"])
+@pytest.mark.parametrize("text", ["~/.ssh/127.0.0.1", "%d/.ssh/%h", "${HOME}/.ssh/%h",
+                                  "~/.ssh/none ~/.ssh/%h"])
 def test_the_name_of_a_file_may_have_tokens(travel, home, gateways, target, text):
     (home.ssh / "127.0.0.1").write_text(gateways.plain.known_as(gateways.plain.where))
     home.host("bastion", gateways.plain, f"UserKnownHostsFile {text}")
@@ -226,7 +227,8 @@ def test_at_port_22_the_name_stands_alone(travel, home, gateways, room):
 
 
 # libssh2 may lack rsa-sha2; what `auto` does then is tested.
-TYPES = [("libssh2", "ed25519"), ("libssh2", "ecdsa"), ("auto", "ecdsa"), ("auto", "rsa"), ("openssh", "ecdsa")]
+TYPES = [("libssh2", "ed25519"), ("libssh2", "ecdsa"), ("auto", "ecdsa"), ("auto", "rsa"),
+         ("openssh", "ecdsa")]
 
 
 @pytest.mark.parametrize("engine, kind", TYPES)
@@ -305,7 +307,8 @@ def test_a_new_key_is_written_down_without_a_question(travel, home, bastion, tar
 
 @pytest.mark.parametrize("engine, answer, accepted", [
     *[("libssh2", answer, True) for answer in ("yes", "YES", "<fingerprint>")],
-    *[("libssh2", answer, False) for answer in ("no", "")], ("openssh", "yes", True), ("openssh", "no", False)])
+    *[("libssh2", answer, False) for answer in ("no", "")],
+    ("openssh", "yes", True), ("openssh", "no", False)])
 def test_a_new_key_is_asked_about(travel, home, bastion, target, tmp_path, engine, answer, accepted):
     keys = bastion.keyring
     answer = keys.fingerprint("host_ed25519") if answer == "<fingerprint>" else answer

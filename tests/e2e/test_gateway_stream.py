@@ -230,8 +230,8 @@ def test_half_closes_go_through_three_gateways(travel, streets, serve):
     server = serve(script)
     running = travel.start(server.address, via=streets("libssh2", *WAYS["ssh over ssh over ssh"]))
     assert drain(running.stdout.fileno()) == b"bye"
-    assert running.finish(payload(300_000)) == (0, b"", "")
-    assert differ(server.result(), payload(300_000)) is None
+    assert running.finish(payload(3_000_000)) == (0, b"", "")
+    assert differ(server.result(), payload(3_000_000)) is None
 
 
 @engines
@@ -254,8 +254,9 @@ def test_when_nobody_reads_our_words_any_more_stile_goes(travel, bastion, serve,
     travel.gone("nobody reads")
 
 
-@pytest.mark.parametrize("engine, name", [("libssh2", "SIGTERM"), ("libssh2", "SIGHUP"), ("libssh2", "SIGKILL"),
-                                          ("openssh", "SIGHUP"), ("openssh", "SIGKILL")])
+@pytest.mark.parametrize("engine, name", [("libssh2", "SIGTERM"), ("libssh2", "SIGHUP"),
+                                          ("libssh2", "SIGKILL"), ("openssh", "SIGHUP"),
+                                          ("openssh", "SIGKILL")])
 def test_a_signal_ends_all_of_it(travel, streets, serve, engine, name):
     running = travel.start(serve(banner_and_echo).address, via=streets(engine, "plain", "second"))
     assert take(running.stdout.fileno(), len(BANNER)) == BANNER

@@ -183,7 +183,8 @@ def town(home, gateways, room):
 
 
 def test_fabric_goes_through_stile_as_through_its_own_gateway(travel, town, tool, drop):
-    result = tool([*town, "/usr/bin/python3", "-W", "ignore", "-c", FABRIC, drop / "put"], env=travel.stile.env)
+    result = tool([*town, "/usr/bin/python3", "-W", "ignore", "-c", FABRIC, drop / "put"],
+                  env=travel.stile.env)
     own, ours, own_refusal, our_refusal = json.loads(result.out)
     assert own == ours == ["hello\n", "oops\n", 3, ["127.0.2.1", "22"], True, True, False]
     assert own_refusal and our_refusal
