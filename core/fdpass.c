@@ -92,5 +92,6 @@ int fdpass_receive(int sock, struct ctx *ctx)
         return err_set(ctx->err, ERR_CONNECT, "%s",
                        got == -1 ? strerror(errno) : "no descriptor came");
     memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     return fd;
 }

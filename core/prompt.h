@@ -13,7 +13,8 @@
 
 /*
  * Asks for a secret: `question` is shown as it is ("Password for alice at http://proxy:3128: "),
- * bytes that are not printable are escaped; what is typed is not shown. Blocks, never past the ctx.
+ * bytes that are not printable are escaped, but for its line ends; what is typed is not shown. Blocks,
+ * never past the ctx.
  *
  * The terminal is put right again before it returns, and before a signal that came meanwhile
  * (Ctrl-C, Ctrl-Z, SIGTERM, SIGHUP) takes effect.
@@ -23,8 +24,7 @@
  */
 char *prompt_secret(const char *question, struct ctx *ctx);
 
-/* The same for what is no secret: what is typed is shown. A question of several lines keeps its line
- * ends. */
+/* The same for what is no secret: what is typed is shown. */
 char *prompt_line(const char *question, struct ctx *ctx);
 
 /* Would a question be asked at the terminal now? Else by askpass, or there is nobody. */

@@ -27,7 +27,8 @@ struct stream_ops {
      * STREAM_FAIL. Bytes that arrived before a failure are delivered before it is reported. */
     ssize_t (*read)(struct stream *, void *data, size_t size);
 
-    /* Takes up to `size` (> 0) bytes: > 0 taken, STREAM_AGAIN or STREAM_FAIL. The process ignores
+    /* Takes up to `size` (> 0) bytes: > 0 taken, STREAM_AGAIN (the next write offers the same bytes,
+     * or more) or STREAM_FAIL. The process ignores
      * SIGPIPE; that a reader has gone is EPIPE. */
     ssize_t (*write)(struct stream *, const void *data, size_t size);
 
@@ -51,8 +52,8 @@ struct stream_ops {
      * says so by the next read. NULL: never. A layered stream asks the one below. */
     int64_t (*tick)(struct stream *);
 
-    /* After both directions have ended in order: what whoever carried them has to say about the
-     * end. May wait a second for it. 0, or -1 with err set (ERR_STREAM). NULL: nothing ever. A
+    /* Once it is over, in order or not: what whoever carried it has to say about the end. May wait
+     * for that, as long as its kind says. 0, or -1 with err set (ERR_STREAM). NULL: nothing ever. A
      * layered stream asks the one below. */
     int (*finish)(struct stream *, struct err *err);
 

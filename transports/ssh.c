@@ -50,20 +50,30 @@ static int check_command(const struct hop *hop, struct err *err)
     return done;
 }
 
+/* `ssh -G` prints a value as it is: a line end in it would be a line of the configuration. */
+static bool has_control(const char *value)
+{
+    for (; *value; value++)
+        if ((unsigned char)*value < ' ' || *value == 0x7f)
+            return true;
+    return false;
+}
+
 /* What ssh_config has no such value for. */
 static int check_keywords(const struct hop *hop, struct err *err)
 {
-    static const char *const keywords[] = {SSH_GATEWAY_KEYWORDS};
     struct ssh_config config = {.host_name = NULL};
     struct err why = ERR_INIT;
     int done = 0;
 
-    for (size_t i = 0; done == 0 && i < hop->setting_count; i++)
-        for (size_t j = 0; done == 0 && j < sizeof(keywords) / sizeof(keywords[0]); j++)
-            if (strcmp(hop->settings[i].name, keywords[j]) == 0 &&
-                ssh_config_set(&config, keywords[j], hop->settings[i].value, &why) == -1)
-                done = hop_setting_fault(&hop->settings[i], err, "bad value '%s'",
-                                         hop->settings[i].value);
+    for (size_t i = 0; done == 0 && i < hop->setting_count; i++) {
+        const struct setting *setting = &hop->settings[i];
+        if (has_control(setting->value))
+            done = hop_setting_fault(setting, err, "holds control bytes");
+        else if (ssh_gateway_takes(setting->name) &&
+                 ssh_config_set(&config, setting->name, setting->value, &why) == -1)
+            done = hop_setting_fault(setting, err, "bad value '%s'", setting->value);
+    }
     err_release(&why);
     ssh_config_release(&config);
     return done;

@@ -18,7 +18,7 @@ static const char *const keywords[] = {SSH_GATEWAY_KEYWORDS};
 
 #define KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
 
-static bool is_keyword(const char *name)
+bool ssh_gateway_takes(const char *name)
 {
     for (size_t i = 0; i < KEYWORDS; i++)
         if (strcmp(keywords[i], name) == 0)
@@ -79,7 +79,7 @@ char **ssh_gateway_words(const struct hop *hop, const char *const *before, struc
     for (size_t i = 0; i < count; i++)
         list_add(&list, strdup(before[i]));
     for (size_t i = 0; i < hop->setting_count; i++)
-        if (is_keyword(hop->settings[i].name))
+        if (ssh_gateway_takes(hop->settings[i].name))
             list_add(&list, option_word(&hop->settings[i]));
     if (user_of(hop)) {
         list_add(&list, strdup("-l"));
@@ -127,7 +127,7 @@ static int take_settings(struct ssh_gateway *gateway, struct err *err)
     char digits[TEXT_DIGITS_MAX];
 
     for (size_t i = 0; i < hop->setting_count; i++)
-        if (is_keyword(hop->settings[i].name) &&
+        if (ssh_gateway_takes(hop->settings[i].name) &&
             ssh_config_set(&gateway->config, hop->settings[i].name, hop->settings[i].value, err) ==
                 -1)
             return hop_setting_fault(&hop->settings[i], err, "bad value");

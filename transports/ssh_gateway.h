@@ -14,6 +14,9 @@
         "serveralivecountmax", "connecttimeout", "compression", "hostkeyalgorithms", "ciphers",    \
         "macs", "kexalgorithms", "batchmode", "hashknownhosts", "proxyjump", "proxycommand"
 
+/* Is it one of them? */
+bool ssh_gateway_takes(const char *name);
+
 /*
  * Finds it out: runs `ssh -G` with the hop's own settings and user and port, or takes ssh's defaults
  * where there is no ssh(1). Blocks, never past the ctx. 0, and the caller releases it; -1 with

@@ -67,7 +67,8 @@ def reports(tmp_path_factory):
 def env(program, reports):
     env = {key: value for key, value in os.environ.items() if not key.startswith("LC_")}
     env.update(PATH=f"{program.parent}:{env['PATH']}:/usr/sbin:/sbin", LANG="C", SHELL="/bin/sh",
-               ASAN_OPTIONS=f"exitcode=99:log_path={reports}/san",
+               ASAN_OPTIONS=f"exitcode=99:log_path={reports}/san:fast_unwind_on_malloc=0",
+               LSAN_OPTIONS=f"suppressions={harness.ROOT}/tests/e2e/leaks.supp:print_suppressions=0",
                UBSAN_OPTIONS=f"exitcode=99:print_stacktrace=1:log_path={reports}/san")
     for name in ("SSH_AUTH_SOCK", "DISPLAY", "RES_OPTIONS", "LOCALDOMAIN", "HOSTALIASES"):
         env.pop(name, None)

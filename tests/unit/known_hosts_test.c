@@ -388,7 +388,7 @@ static void read_files(struct known_entries *entries, const struct folder *folde
 {
     char path[FOLDER_PATH_MAX];
     char *item[8];
-    struct ssh_list files = {item, 0};
+    struct ssh_list files = {.item = item};
     struct err err = ERR_INIT;
 
     for (; *file_names; file_names++) {
@@ -424,7 +424,7 @@ static void several_files(void **state)
 
     char null[] = "/dev/null";
     char *item[] = {null};
-    const struct ssh_list files = {item, 1};
+    const struct ssh_list files = {.item = item, .count = 1};
     struct err err = ERR_INIT;
     assert_int_equal(known_hosts_read(&entries, &files, "host", &err), 0);
     assert_int_equal(entries.count, 0);

@@ -36,7 +36,7 @@ static void desk_init(struct desk *desk, const char *script)
     folder_init(&desk->folder);
     (void)folder_path(&desk->folder, "known", desk->known);
     desk->files[0] = desk->known;
-    desk->config.user_known_hosts = (struct ssh_list){desk->files, 1};
+    desk->config.user_known_hosts = (struct ssh_list){.item = desk->files, .count = 1};
     if (!script)
         return;
     (void)snprintf(text, sizeof(text), "#!/bin/sh\ncd '%s'\n%s\n", desk->folder.path, script);

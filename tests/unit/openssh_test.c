@@ -464,7 +464,7 @@ static void a_changed_key(void **state)
     folder_put(&site.folder, "ssh-keygen",
                "#!/bin/sh\nprintf '# Host bastion found: line 3 \\nbastion ECDSA SHA256:y\\n'\n",
                0700);
-    site.gateway.config.user_known_hosts = (struct ssh_list){files, 1};
+    site.gateway.config.user_known_hosts = (struct ssh_list){.item = files, .count = 1};
     site_dial(&site, NULL);
     assert_null(site.stream);
     assert_string_equal(err_text(&site.fake.err),
@@ -498,7 +498,7 @@ static void a_failure_by_configuration(void **state)
     char file[] = "/known_hosts", *files[] = {file};
 
     site_init(&site, row->script);
-    site.gateway.config.user_known_hosts = (struct ssh_list){files, 1};
+    site.gateway.config.user_known_hosts = (struct ssh_list){.item = files, .count = 1};
     site.gateway.config.batch_mode = row->batch;
     site.gateway.config.connect_timeout = row->timeout;
     site_dial(&site, NULL);

@@ -267,7 +267,7 @@ static void question_is_escaped_and_whole(void **state)
     asked->question = question;
     terminal_start(&terminal, ask, asked);
     terminal_await(&terminal, ">qqqqqqqq");
-    terminal_await(&terminal, "qqq\\x1b[2J\\nPassword: ");
+    terminal_await(&terminal, "qqq\\x1b[2J\r\nPassword: ");
     terminal_type(&terminal, "s3cret\n");
     expect_end(&terminal);
     expect_answer(asked, "s3cret");
@@ -739,10 +739,10 @@ static void program_gets_an_escaped_question(void **state)
     write_askpass(path, "echo s3cret");
     asked->askpass = path;
     asked->require = "force";
-    asked->question = "a\nb; $(id) 'c': ";
+    asked->question = "a\033b; $(id) 'c': ";
     ask_without_terminal(asked);
     expect_answer(asked, "s3cret");
-    assert_true(remove_askpass(path, "a\\nb; $(id) 'c': "));
+    assert_true(remove_askpass(path, "a\\x1bb; $(id) 'c': "));
     asked_free(asked);
 }
 

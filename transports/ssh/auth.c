@@ -120,6 +120,7 @@ static const struct method {
 };
 
 #define METHODS (sizeof(methods) / sizeof(methods[0]))
+_Static_assert(METHODS == LOGIN_METHODS, "struct auth has a place for each");
 #define PREFERRED "gssapi-with-mic,hostbased,publickey,keyboard-interactive,password"
 
 static const char *preferred(const struct ssh_config *config)

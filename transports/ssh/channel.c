@@ -341,13 +341,19 @@ static int channel_wait(struct stream *stream, short want, struct pollfd *pfd)
 static int explain_end(const struct channel *channel, struct err *err)
 {
     const struct session *session = channel->session;
-    const char *end = session_end(session);
+    const char *name = session->gateway->name, *end = session_end(session);
+    struct err below = ERR_INIT;
 
     if (session->goodbye)
-        return err_set(err, ERR_STREAM, "%s: the connection is lost: it says: %s",
-                       session->gateway->name, end);
-    return err_set(err, ERR_STREAM, "%s: the connection is lost: %s", session->gateway->name,
-                   end ? end : "it has sent what is no SSH");
+        return err_set(err, ERR_STREAM, "%s: the connection is lost: it says: %s", name, end);
+    if (!end)
+        end = "it has sent what is no SSH";
+    /* A command that has failed below knows better why there is an end. */
+    if (session->ended && stream_finish(session->below, &below) == -1)
+        (void)err_set(err, ERR_STREAM, "%s: the connection is lost: %s (%s)", name, end,
+                      err_text(&below));
+    err_release(&below);
+    return err_set(err, ERR_STREAM, "%s: the connection is lost: %s", name, end);
 }
 
 /* Until the gateway has closed the channel: it does when all has gone on to the target. */

@@ -24,6 +24,9 @@ union block {
 #define OPEN_FAILURE 92
 #define OPEN_FAILURE_BYTES 13
 
+/* Of a public key that libssh2 expects to find in a packet. */
+#define KEY_BYTES_MAX 256
+
 static uint32_t get_u32(const uint8_t *at)
 {
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
@@ -44,6 +47,10 @@ void *memory_alloc(size_t size, void **abstract)
 {
     struct session *session = *abstract;
     size_t room = session->auth ? auth_room(session->auth, size) : size;
+
+    /* Keys that are too short are read as if they were whole. */
+    if (!session->is_up && room == size && size <= MEMORY_BLOCK_MAX)
+        room += KEY_BYTES_MAX;
 
     if (size > MEMORY_BLOCK_MAX || room > 2 * MEMORY_BLOCK_MAX ||
         session->memory + room > MEMORY_MAX)

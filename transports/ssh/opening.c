@@ -6,32 +6,15 @@
 
 #include "core/text.h"
 #include "transports/ssh/window.h"
+#include "transports/ssh/wire.h"
 #include "transports/ssh_gateway.h"
-
-static unsigned char *put_u32(unsigned char *at, uint32_t number)
-{
-    at[0] = (unsigned char)(number >> 24 & 0xff);
-    at[1] = (unsigned char)(number >> 16 & 0xff);
-    at[2] = (unsigned char)(number >> 8 & 0xff);
-    at[3] = (unsigned char)(number & 0xff);
-    return at + 4;
-}
-
-static unsigned char *put_string(unsigned char *at, const char *text)
-{
-    size_t length = strlen(text);
-
-    at = put_u32(at, (uint32_t)length);
-    memcpy(at, text, length);
-    return at + length;
-}
 
 /* An originator has to be named, and nobody asked us; openssh says the same. */
 #define ORIGINATOR "127.0.0.1"
 #define ORIGINATOR_PORT 65535
 
 static LIBSSH2_CHANNEL *open_channel(struct session *session, const char *type,
-                                     const unsigned char *message, size_t size, struct ctx *ctx)
+                                     const uint8_t *message, size_t size, struct ctx *ctx)
 {
     LIBSSH2_CHANNEL *lib;
 
@@ -76,12 +59,12 @@ static int explain_refusal(struct session *session, const char *doing, struct ct
 
 LIBSSH2_CHANNEL *opening_direct(struct session *session, const struct endpoint *to, struct ctx *ctx)
 {
-    unsigned char message[4 * sizeof(uint32_t) + ENDPOINT_HOST_MAX + sizeof(ORIGINATOR)];
-    unsigned char *end = put_string(message, to->host);
+    uint8_t message[4 * sizeof(uint32_t) + ENDPOINT_HOST_MAX + sizeof(ORIGINATOR)];
+    uint8_t *end = wire_put_string(message, to->host, strlen(to->host));
 
-    end = put_u32(end, to->port);
-    end = put_string(end, ORIGINATOR);
-    end = put_u32(end, ORIGINATOR_PORT);
+    end = wire_put_u32(end, to->port);
+    end = wire_put_string(end, ORIGINATOR, strlen(ORIGINATOR));
+    end = wire_put_u32(end, ORIGINATOR_PORT);
     LIBSSH2_CHANNEL *lib =
         open_channel(session, "direct-tcpip", message, (size_t)(end - message), ctx);
     char *doing = lib ? NULL : text_join("connect to ", to->text, (char *)NULL);
