@@ -223,8 +223,9 @@ def two(gateways, home):
 @pytest.mark.parametrize("jump", ["outer", "alice@outer", "ssh://outer"])
 def test_a_gateway_behind_a_gateway(travel, home, gateways, target, two, jump):
     home.at(gateways.plain, f"ProxyJump {jump}")
-    arrived(*travel.each(target, engines=ALL_ENGINES))
-    assert len(logins(two())) == 3 and str(gateways.plain.port) in two()
+    engines = ALL_ENGINES if jump == "outer" else ["libssh2"]
+    arrived(*travel.each(target, engines=engines))
+    assert len(logins(two())) == len(engines) and str(gateways.plain.port) in two()
 
 
 def test_gateways_in_a_row(travel, home, gateways, target, two):
@@ -259,10 +260,10 @@ def test_a_command_that_fails_is_told(travel, home, gateways, target):
         assert "no way" in result.err
 
 
-@engines
-def test_a_hop_below_is_the_way_whatever_ssh_config_says(travel, home, gateways, target, two, engine):
+def test_a_hop_below_is_the_way_whatever_ssh_config_says(travel, home, gateways, target, two):
+    """With the other engine, too: test_openssh.py."""
     home.at(gateways.plain, "ProxyCommand false", "ProxyJump nowhere")
-    arrived(travel.run(target, via=f"ssh://outer?engine={engine},ssh://bastion?engine={engine}"))
+    arrived(travel.run(target, via="outer,bastion"))
     assert len(logins(two())) == 1
 
 

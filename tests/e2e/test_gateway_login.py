@@ -12,7 +12,6 @@ from proxies import PASSWORD
 from terminal import CTRL_C, CTRL_D, echoes
 
 engines = pytest.mark.parametrize("engine", ENGINES)
-all_engines = pytest.mark.parametrize("engine", ALL_ENGINES)
 
 
 @pytest.fixture
@@ -450,7 +449,7 @@ def test_a_certificate_of_somebody_else_does_not(travel, home, gateways, target)
 # --- secrets and what is left ----------------------------------------------------------------------------
 
 
-@all_engines
+@engines
 def test_a_secret_is_in_no_argv_no_environment_and_no_trace(travel, home, gateways, serve, ask, engine):
     home.at(gateways.both, key="locked")
     secrets = [PASSPHRASE, PASSWORD, CODE]

@@ -63,7 +63,7 @@ WAYS = {
 
 
 PAIRS = [*[("libssh2", way) for way in WAYS],
-         *[("openssh", way) for way in ("one", "ssh over ssh over ssh", "dropbear", "ssh over https", "six")]]
+         *[("openssh", way) for way in ("one", "ssh over ssh over ssh", "six")]]
 
 
 @pytest.mark.parametrize("engine, way", PAIRS)
@@ -255,8 +255,7 @@ def test_when_nobody_reads_our_words_any_more_stile_goes(travel, bastion, serve,
 
 
 @pytest.mark.parametrize("engine, name", [("libssh2", "SIGTERM"), ("libssh2", "SIGHUP"),
-                                          ("libssh2", "SIGKILL"), ("openssh", "SIGHUP"),
-                                          ("openssh", "SIGKILL")])
+                                          ("libssh2", "SIGKILL"), ("openssh", "SIGKILL")])
 def test_a_signal_ends_all_of_it(travel, streets, serve, engine, name):
     running = travel.start(serve(banner_and_echo).address, via=streets(engine, "plain", "second"))
     assert take(running.stdout.fileno(), len(BANNER)) == BANNER
@@ -281,10 +280,9 @@ def flood(conn):
         pass
 
 
-@pytest.mark.parametrize("chain", [["plain"], ["plain", "second"]], ids=["one", "two"])
-def test_a_slow_reader_does_not_grow_our_memory(travel, streets, serve, chain):
+def test_a_slow_reader_does_not_grow_our_memory(travel, streets, serve):
     server = serve(flood)
-    running = travel.start(server.address, via=streets("libssh2", *chain))
+    running = travel.start(server.address, via=streets("libssh2", "plain", "second"))
     out = running.stdout.fileno()
     take(out, 48 * MB)  # the window has grown
     settles(running.pid, "nobody reads")
@@ -302,13 +300,13 @@ def test_a_slow_target_does_not_grow_our_memory(travel, bastion, listen):
     listener = listen()
     running = travel.start(listener.address, engine="libssh2")
     conn = listener.accept()
-    writer = Task(pour, running.stdin.fileno(), payload(64 * MB))
-    read_exactly(conn, 16 * MB)
+    writer = Task(pour, running.stdin.fileno(), payload(40 * MB))
+    read_exactly(conn, 8 * MB)
     settles(running.pid, "the target does not read")
     assert not writer.error and writer.is_alive()
     assert memory_kib(running.pid) < KIB_AT_MOST
-    read_exactly(conn, 48 * MB)
-    assert writer.done() == 64 * MB
+    read_exactly(conn, 32 * MB)
+    assert writer.done() == 40 * MB
     assert memory_kib(running.pid) < KIB_AT_MOST
     conn.close()
     assert running.finish().code == 0
@@ -559,13 +557,13 @@ def test_one_way_across_a_change_of_keys(travel, home, gateways, serve):
 
     def script(conn):
         conn.settimeout(None)  # its descriptor is read and written as it is
-        wrong = take_pattern(conn.fileno(), 100 * MB)
-        send_pattern(conn.fileno(), 100 * MB)
+        wrong = take_pattern(conn.fileno(), 70 * MB)
+        send_pattern(conn.fileno(), 70 * MB)
         return wrong
     server = serve(script)
     running = travel.start(server.address, engine="libssh2")
-    send_pattern(running.stdin.fileno(), 100 * MB)
-    assert take_pattern(running.stdout.fileno(), 100 * MB) is None
+    send_pattern(running.stdin.fileno(), 70 * MB)
+    assert take_pattern(running.stdout.fileno(), 70 * MB) is None
     assert running.finish() == (0, b"", "")
     assert server.result() is None
     assert "rekey" in gateways.rekeys.said()[mark:]

@@ -9,12 +9,9 @@ import tempfile
 
 import pytest
 
-from gateway import ALL_ENGINES, ENGINES, TOWN
+from gateway import TOWN
 from harness import Task, differ, payload, pour, take
 from yard import MB
-
-engines = pytest.mark.parametrize("engine", ENGINES)
-all_engines = pytest.mark.parametrize("engine", ALL_ENGINES)
 
 
 @pytest.fixture
@@ -40,10 +37,8 @@ def tool(travel):
 # --- ssh -------------------------------------------------------------------------------------------------
 
 
-@all_engines
-def test_ssh_logs_in_behind_a_gateway(travel, behind, tool, engine):
-    at_home = behind(options=f"-o engine={engine}")
-    assert tool(at_home("ssh", "db", "echo hello")) == (0, b"hello\n", "")
+def test_ssh_logs_in_behind_a_gateway(travel, behind, tool):
+    assert tool(behind()("ssh", "db", "echo hello")) == (0, b"hello\n", "")
     travel.gone("ssh has ended")
 
 
@@ -56,9 +51,8 @@ def test_the_end_of_stdin_reaches_the_command(behind, tool):
     assert tool(behind()("ssh", "db", "wc -c"), input=b"12345").out == b"5\n"
 
 
-@engines
-def test_ssh_takes_a_descriptor_and_a_worker_stays(travel, behind, engine):
-    at_home = behind("ProxyUseFdpass yes", options=f"--fdpass -o engine={engine}")
+def test_ssh_takes_a_descriptor_and_a_worker_stays(travel, behind):
+    at_home = behind("ProxyUseFdpass yes", options="--fdpass")
     session = travel.stile.spawn(at_home("ssh", "db", "echo up; cat"), start_new_session=True,
                                  env=travel.stile.env)
     assert take(session.stdout.fileno(), 3) == b"up\n"
