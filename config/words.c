@@ -125,20 +125,22 @@ bool words_is_plain(const char *text)
     return text[0] && text[0] != '-' && text[text_span(text, plain)] == '\0';
 }
 
+static char *put(char *out, const char *text)
+{
+    while (*text)
+        *out++ = *text++;
+    return out;
+}
+
 /* Appends `word` to `out` as a shell reads it back; returns the end. */
 static char *quote(char *out, const char *word)
 {
-    if (words_is_plain(word)) {
-        size_t length = strlen(word);
-        memcpy(out, word, length);
-        return out + length;
-    }
+    if (words_is_plain(word))
+        return put(out, word);
     *out++ = '\'';
     for (; *word; word++) {
-        if (*word == '\'') {
-            memcpy(out, "'\\'", 3);
-            out += 3;
-        }
+        if (*word == '\'')
+            out = put(out, "'\\'");
         *out++ = *word;
     }
     *out++ = '\'';

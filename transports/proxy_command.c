@@ -102,14 +102,12 @@ static int enter(const struct ssh_gateway *gateway, struct err *err)
     char *list = mark ? text_join(inside ? inside : "", mark, (char *)NULL) : NULL;
     int done = 0;
 
-    if (!list)
-        done = err_no_memory(err);
-    else if (inside && strstr(inside, mark))
+    if (list && inside && strstr(inside, mark))
         done = err_set(err, ERR_USAGE,
                        "ssh_config: the ProxyCommand of %s leads to it again, in a circle; "
                        "it may want 'ProxyCommand none'",
                        gateway->hop->address.host);
-    else if (setenv(LOOP_VARIABLE, list, 1) == -1)
+    else if (!list || setenv(LOOP_VARIABLE, list, 1) == -1)
         done = err_no_memory(err);
     free(list);
     free(mark);

@@ -132,15 +132,16 @@ static int prepend(struct route *route, struct hops *before, const struct trace 
 {
     struct hops *hops = route->hops;
     size_t count = before->count + hops->count;
-    struct hop *hop = realloc(before->hop, count * sizeof(*hop));
     const struct transport **transports = calloc(count, sizeof(const struct transport *));
 
-    if (hop)
-        before->hop = hop;
-    if (!hop || !transports) {
+    if (!transports)
+        return err_no_memory(err);
+    struct hop *hop = realloc(before->hop, count * sizeof(*hop));
+    if (!hop) {
         free(transports);
         return err_no_memory(err);
     }
+    before->hop = hop;
     for (size_t i = 0; i < before->count; i++) {
         transports[i] = find_transport(&hop[i], i == 0, trace, err);
         if (!transports[i]) {
