@@ -241,7 +241,7 @@ void openssh_log_forget(struct openssh_log *log)
     free(log->reason);
     log->reason = NULL;
     log->code = ERR_NONE;
-    log->changed = false;
+    log->changed = log->in_banner = false;
 }
 
 /* --- progress --- */
@@ -311,6 +311,8 @@ static void note_login(struct openssh_log *log, const char *rest, int64_t now_ns
 {
     (void)rest;
     log->is_in = true;
+    if (log->in_banner)
+        openssh_log_forget(log);
     if (!log->will_tell)
         log->silent_ns = now_ns;
 }
@@ -396,6 +398,12 @@ static bool is_wanted(const struct openssh_log *log, enum openssh_kind kind)
     return log->level == SSH_LOG_ERROR && (kind == OPENSSH_ERROR || !by_gateway);
 }
 
+/* The first reason counts. But a banner may look like one, and what ends a login comes after it. */
+static bool is_better(const struct openssh_log *log, const struct row *row)
+{
+    return log->in_banner && log->code == ERR_REFUSED && row->code == ERR_AUTH;
+}
+
 enum openssh_line openssh_log_take(struct openssh_log *log, const char *line, int64_t now_ns)
 {
     const char *part, *rest;
@@ -409,7 +417,9 @@ enum openssh_line openssh_log_take(struct openssh_log *log, const char *line, in
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (!openssh_has_shape(&rows[i].shape, line, &part, &rest))
             continue;
-        if (!log->reason) {
+        if (!log->reason || is_better(log, &rows[i])) {
+            free(log->reason);
+            log->in_banner = log->may_greet && !log->is_in;
             log->reason = compose(log, &rows[i], line, part, rest);
             log->changed = rows[i].recipe == CHANGED_KEY;
             log->code = code_of(log, &rows[i], rest);

@@ -38,6 +38,7 @@ struct openssh_log {
     enum err_code code; /* of the first reason; ERR_NONE = there is none */
     char *reason;
     bool changed;      /* that is a host key that has changed */
+    bool in_banner;    /* …and it was said before the login, where the gateway may say anything */
     char *host_key;    /* of the gateway: "ED25519 SHA256:…" */
     char *notice;      /* what the last line means for the user, besides; or NULL */
     char *other_key;   /* where another one is known: "/root/.ssh/known_hosts:3" */

@@ -603,6 +603,28 @@ static void reasons_that_were_none(void **state)
     openssh_log_release(&log);
 }
 
+/* A gateway's banner may have the words of a reason. */
+static void banners_that_look_like_reasons(void **state)
+{
+    (void)state;
+    struct openssh_log log = fresh(NULL);
+
+    (void)openssh_log_take(&log, "debug1: SSH2_MSG_NEWKEYS received", NOW_NS);
+    (void)openssh_log_take(&log, "Connection closed by the operator at 2.", NOW_NS);
+    (void)openssh_log_take(&log, "alice@gw: Permission denied (publickey).", NOW_NS);
+    (void)openssh_log_take(&log, "Connection closed by 192.0.2.1 port 22", NOW_NS);
+    expect_reason(&log, ERR_AUTH, "alice@gw: Permission denied (publickey).");
+    openssh_log_release(&log);
+
+    log = fresh(NULL);
+    (void)openssh_log_take(&log, "debug1: SSH2_MSG_NEWKEYS received", NOW_NS);
+    (void)openssh_log_take(&log, "Connection closed by the operator at 2.", NOW_NS);
+    (void)openssh_log_take(&log, "Authenticated to gw ([192.0.2.1]:22) using \"publickey\".",
+                           NOW_NS);
+    expect_reason(&log, ERR_REFUSED, NULL);
+    openssh_log_release(&log);
+}
+
 int main(void)
 {
     static struct unit unit;
@@ -616,5 +638,6 @@ int main(void)
     UNIT_TEST(&unit, a_reason_at_any_level);
     UNIT_ROWS(&unit, ways, way_rows);
     UNIT_TEST(&unit, reasons_that_were_none);
+    UNIT_TEST(&unit, banners_that_look_like_reasons);
     return unit_run(&unit, "openssh_log");
 }
