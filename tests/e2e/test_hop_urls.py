@@ -49,7 +49,6 @@ FAULTS = {
     "only_a_name": "^gateway",
     "empty_scheme": "^://127.0.0.1:{port}",
     "one_slash": "^socks5:/127.0.0.1:{port}",
-    "ssh": "^ssh://127.0.0.1:{port}",
     "empty_list": "^",
     "empty_hop_first": "^," + GOOD,
     "empty_hop_between": GOOD + ",^," + GOOD,

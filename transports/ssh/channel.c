@@ -305,11 +305,16 @@ static int channel_watch(struct stream *stream, struct pollfd *pfd)
     *pfd = (struct pollfd){.fd = -1};
     if (!channel->at_end)
         return 0;
-    (void)session_listen(session);
-    session->budget = BUDGET_BYTES;
-    int code = libssh2_channel_wait_closed(channel->lib);
-    channel->broken |= code != 0 && code != LIBSSH2_ERROR_EAGAIN;
-    return code == 0 || is_dead(channel) ? 1 : session_poll(session, pfd);
+    /* Nobody else takes what comes now, so as long as there is something it is looked at here. */
+    do {
+        (void)session_listen(session);
+        session->budget = BUDGET_BYTES;
+        int code = libssh2_channel_wait_closed(channel->lib);
+        channel->broken |= code != 0 && code != LIBSSH2_ERROR_EAGAIN;
+        if (code == 0 || is_dead(channel))
+            return 1;
+    } while (session_poll(session, pfd) == 1);
+    return 0;
 }
 
 static int channel_wait(struct stream *stream, short want, struct pollfd *pfd)
