@@ -2,6 +2,7 @@
 """What every test leans on: waiting for a fact with a limit, running stile with any kind of stdin and
 stdout, facts about a process from /proc, and bytes to send."""
 import collections
+import fcntl
 import functools
 import os
 import pathlib
@@ -166,6 +167,8 @@ class Running:
 
     def __init__(self, argv, stdin=PIPE, stdout=PIPE, **options):
         self.log = tempfile.TemporaryFile()
+        # err() moves the place where all who have the file would write.
+        fcntl.fcntl(self.log, fcntl.F_SETFL, os.O_APPEND)
         self.process = subprocess.Popen(argv, stdin=stdin, stdout=stdout, stderr=self.log, bufsize=0,
                                         **options)
         self.pid = self.process.pid
