@@ -93,6 +93,16 @@ static int check_setting(const struct setting *setting, struct err *err)
     return 0;
 }
 
+const struct setting *credential_source(const struct hop *hop)
+{
+    static const char *const names[] = {"passwordcommand", "passwordfile", "passwordenv"};
+    const struct setting *setting = NULL;
+
+    for (size_t i = 0; !setting && i < sizeof(names) / sizeof(names[0]); i++)
+        setting = hop_find_setting(hop, names[i]);
+    return setting;
+}
+
 int credential_check(const struct hop *hop, struct err *err)
 {
     if (hop->user && has_control_byte(hop->user))

@@ -34,6 +34,9 @@
 /* The names of the settings above, ended by NULL: what a transport with a login takes. */
 #define CREDENTIAL_SETTINGS "user", "passwordcommand", "passwordfile", "passwordenv"
 
+/* The first setting that says where the secret comes from, or NULL. */
+const struct setting *credential_source(const struct hop *hop);
+
 /* Are these settings and the user of the URL right? No files, no network. 0, or -1 with err set (ERR_USAGE). */
 int credential_check(const struct hop *hop, struct err *err);
 

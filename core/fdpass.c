@@ -29,21 +29,30 @@ static void fdpass_make_blocking(int fd)
         (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 }
 
+/* A message of one byte that has room for a descriptor. */
+struct envelope {
+    char payload;
+    struct iovec iov;
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    struct msghdr message;
+};
+
+static void envelope_init(struct envelope *envelope)
+{
+    memset(envelope, 0, sizeof(*envelope));
+    envelope->iov = (struct iovec){.iov_base = &envelope->payload, .iov_len = 1};
+    envelope->message = (struct msghdr){.msg_iov = &envelope->iov,
+                                        .msg_iovlen = 1,
+                                        .msg_control = envelope->control,
+                                        .msg_controllen = sizeof(envelope->control)};
+}
+
 int fdpass_send(int sock, int fd, struct ctx *ctx)
 {
-    char payload = '\0';
-    struct iovec iov = {.iov_base = &payload, .iov_len = 1};
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr message = {.msg_iov = &iov,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
+    struct envelope envelope;
 
-    memset(&control, 0, sizeof(control));
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    envelope_init(&envelope);
+    struct cmsghdr *header = CMSG_FIRSTHDR(&envelope.message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(sizeof(int));
@@ -51,7 +60,7 @@ int fdpass_send(int sock, int fd, struct ctx *ctx)
 
     fdpass_make_blocking(fd);
     for (;;) {
-        if (sendmsg(sock, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+        if (sendmsg(sock, &envelope.message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
             return 0;
         if (errno == EAGAIN || errno == EWOULDBLOCK) {
             struct pollfd room = {.fd = sock, .events = POLLOUT};
@@ -68,25 +77,17 @@ int fdpass_send(int sock, int fd, struct ctx *ctx)
 int fdpass_receive(int sock, struct ctx *ctx)
 {
     struct pollfd pfd = {.fd = sock, .events = POLLIN};
-    char payload;
-    struct iovec iov = {.iov_base = &payload, .iov_len = 1};
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr message = {.msg_iov = &iov,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof(control.bytes)};
+    struct envelope envelope;
     ssize_t got;
     int fd;
 
+    envelope_init(&envelope);
     if (ctx_wait(ctx, &pfd, 1, CLOCK_NEVER) == -1)
         return -1;
     do
-        got = recvmsg(sock, &message, 0);
+        got = recvmsg(sock, &envelope.message, 0);
     while (got == -1 && errno == EINTR);
-    const struct cmsghdr *header = got == 1 ? CMSG_FIRSTHDR(&message) : NULL;
+    const struct cmsghdr *header = got == 1 ? CMSG_FIRSTHDR(&envelope.message) : NULL;
     if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
         header->cmsg_len != CMSG_LEN(sizeof(int)))
         return err_set(ctx->err, ERR_CONNECT, "%s",

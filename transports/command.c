@@ -16,9 +16,6 @@
 /* The command has ended its output; its own end may take that long. */
 #define END_NS CLOCK_S
 
-/* A daemon that the command left behind may hold its stderr open. */
-#define LAST_WORDS_NS (100 * CLOCK_MS)
-
 /* A stream of two pipes that knows whose they are. */
 struct command_stream {
     struct stream stream; /* its descriptors are the inner one's */
@@ -64,7 +61,7 @@ static int command_wait(struct stream *stream, short want, struct pollfd *pfd)
 
 static void hear_last_words(struct command_stream *own)
 {
-    label_finish(own->label, clock_ns() + LAST_WORDS_NS);
+    label_finish(own->label, clock_ns() + LABEL_LAST_WORDS_NS);
     own->label = -1;
 }
 

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "core/clock.h"
+
 struct label; /* the thread's own */
 
 /* Somebody who understands what the command says. Both are called in the thread. */
@@ -38,6 +40,9 @@ int label_start_heard(int from, const char *label, int to, struct label_ear *ear
 
 /* For an ear: shows this text as if it were the line. */
 void label_say(struct label *label, const char *text);
+
+/* How long to wait for last words: a daemon that was left behind may hold the pipe open. */
+#define LABEL_LAST_WORDS_NS (100 * CLOCK_MS)
 
 /* Waits until all lines are out, at most until `until_ns`. Takes the descriptor back; -1 is
  * allowed. */

@@ -27,9 +27,6 @@
 /* A command that has passed the connection has nothing left to do. */
 #define END_NS CLOCK_S
 
-/* A daemon that it left behind may hold its stderr open. */
-#define LAST_WORDS_NS (100 * CLOCK_MS)
-
 /* --- the text --- */
 
 /* What stands for a token; NULL: nothing. `digits` is room for a port. */
@@ -166,7 +163,7 @@ static int fetch(char *const *argv, const struct hop *hop, struct ctx *ctx)
     (void)close(ends[0]);
     if (words != -1)
         (void)close(words);
-    label_finish(label, clock_ns() + LAST_WORDS_NS);
+    label_finish(label, clock_ns() + LABEL_LAST_WORDS_NS);
     if (fd == -1)
         return err_wrap(ctx->err, "%s", hop->name);
     TRACE(ctx->trace, "ssh", "%s: passed a connection", hop->name);

@@ -82,13 +82,9 @@ static int check_keywords(const struct hop *hop, struct err *err)
 /* ssh(1) asks by itself, and takes a password from nobody else. */
 static int check_password(const struct hop *hop, struct err *err)
 {
-    static const char *const sources[] = {"passwordcommand", "passwordfile", "passwordenv"};
+    const struct setting *source = credential_source(hop);
 
-    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
-        if (hop_setting(hop, sources[i]))
-            return hop_setting_fault(hop_find_setting(hop, sources[i]), err,
-                                     "engine=openssh asks by itself");
-    return 0;
+    return source ? hop_setting_fault(source, err, "engine=openssh asks by itself") : 0;
 }
 
 static int ssh_check(const struct hop *hop, struct err *err)

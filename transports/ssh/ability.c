@@ -94,7 +94,7 @@ bool ability_has_type(struct ability *ability, const char *name, const char *typ
 
     if (!is_allowed(ability->config, type))
         return false;
-    if (algorithms_know_host_key(strcmp(type, RSA) == 0 ? RSA_SHA2_512 : type))
+    if (algorithms_know_key_type(type))
         return true;
     if (strcmp(type, RSA) == 0) {
         ability_note_library(ability, false, name, "RSA", "has no rsa-sha2");

@@ -85,8 +85,9 @@ static char *known_of(LIBSSH2_SESSION *lib, int method, const char *list)
     return kept;
 }
 
-bool algorithms_know_host_key(const char *algorithm)
+bool algorithms_know_key_type(const char *type)
 {
+    const char *algorithm = strcmp(type, "ssh-rsa") == 0 ? "rsa-sha2-512" : type;
     LIBSSH2_SESSION *lib = libssh2_session_init_ex(NULL, NULL, NULL, NULL);
     char *known = lib ? known_of(lib, LIBSSH2_METHOD_HOSTKEY, algorithm) : NULL;
     bool knows = known && *known;

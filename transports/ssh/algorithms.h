@@ -23,7 +23,8 @@ char *algorithms_lacking(const struct ssh_config *config);
 /* HostKeyAlgorithms of the configuration, or what stands for it where nothing is said. */
 const char *algorithms_of_host_key(const struct ssh_config *config);
 
-/* Does this library know the host key algorithm? */
-bool algorithms_know_host_key(const char *algorithm);
+/* Can this library sign, and check signatures, with keys of the type? With ssh-rsa only by
+ * rsa-sha2-512: SHA-1 does not count. */
+bool algorithms_know_key_type(const char *type);
 
 #endif

@@ -30,9 +30,6 @@
 /* How often to look for room below where that cannot be polled for. */
 #define RETRY_NS (10 * CLOCK_MS)
 
-/* A command that the gateway runs may leave its stderr open. */
-#define LAST_WORDS_NS (100 * CLOCK_MS)
-
 struct channel {
     struct stream stream;
     struct session *session;
@@ -419,7 +416,7 @@ static void channel_close(struct stream *stream)
     session_free(channel->session);
     if (channel->complaints != -1)
         (void)close(channel->complaints);
-    label_finish(channel->label, clock_ns() + LAST_WORDS_NS);
+    label_finish(channel->label, clock_ns() + LABEL_LAST_WORDS_NS);
     free(channel);
 }
 

@@ -8,6 +8,7 @@
 #include "core/prompt.h"
 #include "core/text.h"
 #include "transports/ssh/algorithms.h"
+#include "transports/ssh/wire.h"
 #include "transports/ssh_key_name.h"
 
 #define CERTIFICATE "-cert-v01@openssh.com"
@@ -101,12 +102,6 @@ char *host_key_algorithms(const struct host_key_book *book)
 
 /* --- what libssh2 lacks --- */
 
-/* A key of a type that libssh2 can ask for, or one of RSA where it can't. */
-static bool can_ask_for(const char *type)
-{
-    return algorithms_know_host_key(strcmp(type, "ssh-rsa") == 0 ? "rsa-sha2-512" : type);
-}
-
 static char *unusable_types(const struct host_key_book *book)
 {
     const char *unusable = NULL;
@@ -114,7 +109,7 @@ static char *unusable_types(const struct host_key_book *book)
     for (size_t i = 0; i < book->known.count; i++) {
         if (book->known.entry[i].marker != KNOWN_KEY)
             continue;
-        if (can_ask_for(book->known.entry[i].type))
+        if (algorithms_know_key_type(book->known.entry[i].type))
             return NULL;
         unusable = book->known.entry[i].type;
     }
@@ -160,15 +155,6 @@ static char *key_text(const struct host_key_book *book, const char *type, const 
 
     free(print);
     return text;
-}
-
-/* The type is the first string of the key, RFC 4253 section 6.6. */
-static char *type_of(const uint8_t *blob, size_t size)
-{
-    if (size < 4)
-        return NULL;
-    size_t length = (size_t)blob[0] << 24 | (size_t)blob[1] << 16 | (size_t)blob[2] << 8 | blob[3];
-    return length <= size - 4 ? strndup((const char *)blob + 4, length) : NULL;
 }
 
 static int refuse_changed(const struct host_key_book *book, const struct shown *shown,
@@ -344,7 +330,7 @@ int host_key_check(const struct host_key_book *book, struct session *session, st
 
     shown.blob = (const uint8_t *)libssh2_session_hostkey(session->lib, &shown.size, &kind);
     if (shown.blob)
-        shown.type = type_of(shown.blob, shown.size);
+        shown.type = wire_first_text(shown.blob, shown.size);
     if (shown.type)
         shown.text = key_text(book, shown.type, shown.blob, shown.size);
     if (shown.type && shown.text)

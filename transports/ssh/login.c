@@ -252,12 +252,7 @@ enum outcome login_unanswered(struct auth *auth)
 
 bool login_has_secret(const struct auth *auth)
 {
-    static const char *const names[] = {"passwordcommand", "passwordfile", "passwordenv"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (hop_setting(auth->session->gateway->hop, names[i]))
-            return true;
-    return false;
+    return credential_source(auth->session->gateway->hop);
 }
 
 const char *login_secret(const struct auth *auth)

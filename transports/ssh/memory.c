@@ -9,6 +9,7 @@
 #include "core/secret.h"
 #include "transports/ssh/auth.h"
 #include "transports/ssh/session.h"
+#include "transports/ssh/wire.h"
 
 /* In front of each block. */
 union block {
@@ -22,25 +23,23 @@ union block {
 /* libssh2 1.10 keeps to itself what the peer said of a channel that it doesn't open: byte
  * SSH_MSG_CHANNEL_OPEN_FAILURE, uint32 channel, uint32 reason, string description. */
 #define OPEN_FAILURE 92
-#define OPEN_FAILURE_BYTES 13
 
 /* Of a public key that libssh2 expects to find in a packet. */
 #define KEY_BYTES_MAX 256
 
-static uint32_t get_u32(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
 static void keep_refusal(struct session_refusal *refusal, const uint8_t *packet, size_t size)
 {
-    if (refusal->heard || size < OPEN_FAILURE_BYTES || packet[0] != OPEN_FAILURE)
+    struct wire rest = {packet, size}, text;
+    uint32_t channel, reason;
+    uint8_t number;
+
+    if (refusal->heard || !wire_take_byte(&rest, &number) || number != OPEN_FAILURE ||
+        !wire_take_u32(&rest, &channel) || !wire_take_u32(&rest, &reason))
         return;
-    uint32_t length = get_u32(packet + 9);
     refusal->heard = true;
-    refusal->reason = get_u32(packet + 5);
-    if (length <= size - OPEN_FAILURE_BYTES)
-        refusal->text = strndup((const char *)packet + OPEN_FAILURE_BYTES, length);
+    refusal->reason = reason;
+    if (wire_take_string(&rest, &text))
+        refusal->text = strndup((const char *)text.at, text.left);
 }
 
 void *memory_alloc(size_t size, void **abstract)

@@ -153,8 +153,7 @@ static enum outcome try_agent(struct auth *auth, const struct keyring_key *key)
 /* The key as a line of a FILE.pub, in fresh memory; NULL when there is none. */
 static char *public_line(const struct identity_public *half)
 {
-    struct wire rest = {half->blob, half->size}, type = {0};
-    char *name = wire_take_string(&rest, &type) ? strndup((const char *)type.at, type.left) : NULL;
+    char *name = wire_first_text(half->blob, half->size);
     char *blob = base64_encode(half->blob, half->size);
     char *line = name && blob ? text_join(name, " ", blob, (char *)NULL) : NULL;
 

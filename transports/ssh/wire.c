@@ -50,6 +50,13 @@ bool wire_take_string(struct wire *wire, struct wire *string)
     return true;
 }
 
+char *wire_first_text(const uint8_t *data, size_t size)
+{
+    struct wire rest = {data, size}, string;
+
+    return wire_take_string(&rest, &string) ? strndup((const char *)string.at, string.left) : NULL;
+}
+
 bool wire_is(const struct wire *wire, const char *text)
 {
     return wire->left == strlen(text) && memcmp(wire->at, text, wire->left) == 0;

@@ -19,6 +19,10 @@ bool wire_take_byte(struct wire *wire, uint8_t *byte);
 bool wire_take_u32(struct wire *wire, uint32_t *number);
 bool wire_take_string(struct wire *wire, struct wire *string);
 
+/* The string in front as text, in fresh memory that the caller frees; NULL when there is none, or no
+ * memory. */
+char *wire_first_text(const uint8_t *data, size_t size);
+
 /* Is it this text? */
 bool wire_is(const struct wire *wire, const char *text);
 
