@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,10 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "config/config.h"
 #include "config/words.h"
 #include "core/bridge.h"
 #include "core/child.h"
 #include "core/clock.h"
+#include "core/fifo.h"
 #include "core/os.h"
 #include "core/prompt.h"
 #include "core/text.h"
@@ -35,11 +38,15 @@
 /* A running ssh(1). Its ear's thread may outlive the stream, so nothing of the caller's is in it
  * that the thread uses. */
 struct openssh {
-    struct command_ear ear;
-    pthread_mutex_t lock; /* of the next three */
+    struct command_ear ear;   /* of its stderr */
+    struct label_ear log_ear; /* of its log, which the gateway has no part in */
+    pthread_mutex_t lock;     /* of the next four */
     struct openssh_log log;
-    unsigned users;      /* the stream, and the thread */
+    unsigned users;      /* the stream, and the threads */
+    struct fifo fifo;    /* for its log; or none */
     int news[PIPE_ENDS]; /* a byte for each step that it has taken */
+    bool has_log;        /* of its own, besides stderr */
+    int logged;          /* for label_finish; -1 = its log is on stderr, or over */
     struct trace trace;
     char *gateway; /* for messages */
     char *target;  /* the log's */
@@ -67,6 +74,7 @@ static void openssh_free(struct openssh *own)
         if (own->news[i] != -1)
             (void)close(own->news[i]);
     openssh_log_release(&own->log);
+    fifo_remove(&own->fifo);
     (void)pthread_mutex_destroy(&own->lock);
     free(own->gateway);
     free(own->target);
@@ -133,7 +141,7 @@ struct step {
     char *notice;
 };
 
-static struct step take_line(struct openssh *own, const char *line)
+static struct step take_line(struct openssh *own, const char *line, bool is_log)
 {
     struct openssh_log *log = &own->log;
     struct step step = {.warning = NULL};
@@ -141,7 +149,9 @@ static struct step take_line(struct openssh *own, const char *line)
     (void)pthread_mutex_lock(&own->lock);
     bool was_in = log->is_in, was_up = log->is_up;
     int64_t was_silent_ns = log->silent_ns;
-    step.line = openssh_log_take(log, line, clock_ns());
+    step.line = is_log ? openssh_log_take(log, line, clock_ns()) : openssh_log_overhear(log, line);
+    if (is_log)
+        fifo_remove(&own->fifo);
     step.has_logged_in = log->is_in && !was_in;
     step.is_news = step.has_logged_in || log->is_up != was_up || log->silent_ns != was_silent_ns;
     if (step.has_logged_in || log->is_up != was_up) {
@@ -155,11 +165,9 @@ static struct step take_line(struct openssh *own, const char *line)
     return step;
 }
 
-/* In the thread. */
-static void openssh_hear(struct label_ear *ear, const char *line, struct label *label)
+static void hear(struct openssh *own, const char *line, bool is_log, struct label *label)
 {
-    struct openssh *own = openssh_of((struct command_ear *)ear);
-    struct step step = take_line(own, line);
+    struct step step = take_line(own, line, is_log);
 
     if (step.line == OPENSSH_SHOW)
         label_say(label, line);
@@ -177,10 +185,61 @@ static void openssh_hear(struct label_ear *ear, const char *line, struct label *
     free(step.notice);
 }
 
-/* In the thread. */
-static void openssh_end(struct label_ear *ear)
+/* In its thread, as the next three. */
+static void stderr_hear(struct label_ear *ear, const char *line, struct label *label)
+{
+    struct openssh *own = openssh_of((struct command_ear *)ear);
+
+    hear(own, line, !own->has_log, label);
+}
+
+static void stderr_end(struct label_ear *ear)
 {
     openssh_leave(openssh_of((struct command_ear *)ear));
+}
+
+static struct openssh *openssh_of_log(struct label_ear *ear)
+{
+    return (struct openssh *)((char *)ear - offsetof(struct openssh, log_ear));
+}
+
+static void log_hear(struct label_ear *ear, const char *line, struct label *label)
+{
+    hear(openssh_of_log(ear), line, true, label);
+}
+
+static void log_end(struct label_ear *ear)
+{
+    openssh_leave(openssh_of_log(ear));
+}
+
+/* Has the log written to where nobody but ssh writes. Where that can't be it stays on stderr. */
+static void listen_apart(struct openssh *own, const struct ctx *ctx)
+{
+    int to = ctx->config->quiet ? -1 : ctx->trace->fd;
+    int from = fifo_open(&own->fifo);
+
+    own->users++;
+    if (from != -1)
+        own->logged = label_start_heard(from, own->gateway, to, &own->log_ear);
+    own->has_log = own->logged != -1;
+    if (own->has_log)
+        return;
+    TRACE(ctx->trace, SSH, "%s: no pipe for its log: %s", own->gateway, strerror(errno));
+    own->users--;
+    if (from != -1)
+        (void)close(from);
+    fifo_remove(&own->fifo);
+}
+
+/* Nothing will be logged any more. */
+static void hear_last_log(struct openssh *own)
+{
+    (void)pthread_mutex_lock(&own->lock);
+    fifo_remove(&own->fifo);
+    (void)pthread_mutex_unlock(&own->lock);
+    label_finish(own->logged, clock_ns() + LABEL_LAST_WORDS_NS);
+    own->logged = -1;
 }
 
 /* What has become of the stream below, "" where nothing is known; for free. */
@@ -224,6 +283,7 @@ static int openssh_finish(struct command_ear *ear, int status, struct err *err)
     if (status == 0)
         return 0;
     drop_connection(own);
+    hear_last_log(own);
     if (own->dialing)
         find_known_key(own);
     char *below = below_says(own);
@@ -253,6 +313,7 @@ static void openssh_close(struct command_ear *ear, bool heard)
     struct openssh *own = openssh_of(ear);
 
     drop_connection(own);
+    hear_last_log(own);
     bridge_free(own->bridge);
     if (!heard)
         own->users--;
@@ -280,7 +341,10 @@ static struct openssh *openssh_new(const struct ssh_gateway *gateway, struct str
         return NULL;
     }
     own->ear = (struct command_ear){
-        {.hear = openssh_hear, .end = openssh_end}, openssh_finish, openssh_close};
+        {.hear = stderr_hear, .end = stderr_end}, openssh_finish, openssh_close};
+    own->log_ear = (struct label_ear){.hear = log_hear, .end = log_end};
+    own->fifo = FIFO_NONE;
+    own->logged = -1;
     own->users = 2;
     own->trace = *ctx->trace;
     own->handover = HANDOVER_CLOSED;
@@ -298,6 +362,8 @@ static struct openssh *openssh_new(const struct ssh_gateway *gateway, struct str
         .has_timeout = gateway->config.connect_timeout > 0,
         .level = gateway->config.log_level,
     };
+    if (own->gateway)
+        listen_apart(own, ctx);
     if (below && hold_connection(own, below, ctx->err) == -1)
         goto fail;
     if (own->gateway && own->target && (own->command || !gateway->exec) && os_pipe(own->news) == 0)
@@ -388,7 +454,7 @@ struct stream *openssh_dial(const struct ssh_gateway *gateway, struct stream *be
     struct openssh *own = openssh_new(gateway, below, to, ctx);
     if (!own)
         return NULL;
-    char **words = openssh_words(gateway, to, &own->handover, ctx->err);
+    char **words = openssh_words(gateway, to, &own->handover, own->fifo.path, ctx->err);
     if (!words) {
         openssh_close(&own->ear, false);
         return NULL;

@@ -381,12 +381,16 @@ static enum err_code code_of(const struct openssh_log *log, const struct row *ro
     return late ? ERR_TIME : row->code;
 }
 
+/* Is what is said now a banner, perhaps? */
+static bool greets(const struct openssh_log *log)
+{
+    return log->may_greet && !log->is_in;
+}
+
 /* Would ssh have shown it at the user's level? What a command at the gateway writes it shows at
  * any. */
 static bool is_wanted(const struct openssh_log *log, enum openssh_kind kind)
 {
-    bool by_gateway = log->may_greet && !log->is_in;
-
     if (kind <= OPENSSH_NOISE)
         return false;
     if (log->level == SSH_LOG_INFO)
@@ -395,7 +399,7 @@ static bool is_wanted(const struct openssh_log *log, enum openssh_kind kind)
         return false;
     if (log->command && log->is_up)
         return true;
-    return log->level == SSH_LOG_ERROR && (kind == OPENSSH_ERROR || !by_gateway);
+    return log->level == SSH_LOG_ERROR && (kind == OPENSSH_ERROR || !greets(log));
 }
 
 /* The first reason counts. But a banner may look like one, and what ends a login comes after it. */
@@ -404,29 +408,44 @@ static bool is_better(const struct openssh_log *log, const struct row *row)
     return log->in_banner && log->code == ERR_REFUSED && row->code == ERR_AUTH;
 }
 
-enum openssh_line openssh_log_take(struct openssh_log *log, const char *line, int64_t now_ns)
+/* Is the line the reason of an end? `may_greet`: or a banner that looks like one. */
+static bool take_reason(struct openssh_log *log, const char *line, bool may_greet)
 {
     const char *part, *rest;
+    size_t i = 0, count = sizeof(rows) / sizeof(rows[0]);
 
+    while (i < count && !openssh_has_shape(&rows[i].shape, line, &part, &rest))
+        i++;
+    if (i == count)
+        return false;
+    if (!log->reason || is_better(log, &rows[i])) {
+        free(log->reason);
+        log->in_banner = may_greet && !log->is_in;
+        log->reason = compose(log, &rows[i], line, part, rest);
+        log->changed = rows[i].recipe == CHANGED_KEY;
+        log->code = code_of(log, &rows[i], rest);
+    }
+    return true;
+}
+
+enum openssh_line openssh_log_take(struct openssh_log *log, const char *line, int64_t now_ns)
+{
     free(log->notice);
     log->notice = NULL;
     take_signs(log, line, now_ns);
     enum openssh_kind kind = openssh_kind(line);
     if (kind == OPENSSH_DEBUG)
         return OPENSSH_TRACE;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (!openssh_has_shape(&rows[i].shape, line, &part, &rest))
-            continue;
-        if (!log->reason || is_better(log, &rows[i])) {
-            free(log->reason);
-            log->in_banner = log->may_greet && !log->is_in;
-            log->reason = compose(log, &rows[i], line, part, rest);
-            log->changed = rows[i].recipe == CHANGED_KEY;
-            log->code = code_of(log, &rows[i], rest);
-        }
+    if (take_reason(log, line, log->may_greet))
         return OPENSSH_KEEP;
-    }
     return is_wanted(log, kind) ? OPENSSH_SHOW : OPENSSH_TRACE;
+}
+
+enum openssh_line openssh_log_overhear(struct openssh_log *log, const char *line)
+{
+    if (take_reason(log, line, true))
+        return OPENSSH_KEEP;
+    return greets(log) && log->level != SSH_LOG_INFO ? OPENSSH_TRACE : OPENSSH_SHOW;
 }
 
 void openssh_log_release(struct openssh_log *log)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What ssh(1) says on stderr with `-o LogLevel=DEBUG2`: how far it has come, and why it ended. No
+ * What ssh(1) logs with `-o LogLevel=DEBUG2`: how far it has come, and why it ended. No
  * part of it is a promise, so whatever is not understood must do no harm.
  */
 #ifndef STILE_TRANSPORTS_OPENSSH_LOG_H
@@ -49,6 +49,10 @@ struct openssh_log {
 
 /* Takes a line without its end. `now_ns` is when it came. */
 enum openssh_line openssh_log_take(struct openssh_log *log, const char *line, int64_t now_ns);
+
+/* Takes a line that is none of ssh's log, which goes elsewhere: its programs and the gateway say that. It
+ * tells nothing of how far ssh has come, but may be the reason of an end. */
+enum openssh_line openssh_log_overhear(struct openssh_log *log, const char *line);
 
 /* The reason of an end, in fresh memory that the caller frees: "Permission denied (publickey).".
  * NULL: none was said, or memory is lacking. */

@@ -53,7 +53,7 @@ static char **append_word(char **words, char *word, struct err *err)
 }
 
 char **openssh_words(const struct ssh_gateway *gateway, const struct endpoint *to,
-                     const struct handover *handover, struct err *err)
+                     const struct handover *handover, const char *log, struct err *err)
 {
     static const char *const ssh[] = {"ssh", OWN_WORDS, NULL};
     static const char *const proxy[] = {PROXY_WORDS, NULL};
@@ -73,10 +73,13 @@ char **openssh_words(const struct ssh_gateway *gateway, const struct endpoint *t
                                   : gateway->family == AF_INET6 ? "-6"
                                                                 : NULL,
                                   NULL};
+    const char *const apart[] = {"-E", log, NULL};
     const char *const forward[] = {"-W", target, NULL};
     if (by_us)
         add_words(&before, env);
     add_words(&before, ssh);
+    if (log)
+        add_words(&before, apart);
     if (by_us)
         add_words(&before, proxy);
     add_words(&before, family);

@@ -11,16 +11,28 @@ import threading
 from . import LIMIT
 
 CHUNK = 1 << 18
+USED = set()  # ports that the system chose
 
 
-def listening(host="127.0.0.1", port=0, backlog=64):
+def bound(host, port):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # The last item of the address of an IPv6 literal with a zone is the number of the interface.
     sock.bind(socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0][4])
-    sock.listen(backlog)
     return sock
+
+
+def listening(host="127.0.0.1", port=0, backlog=64):
+    """On a port that no test before had, unless one is given: a proxy's log is searched for it."""
+    while True:
+        sock = bound(host, port)
+        chosen = sock.getsockname()[1]
+        if port or chosen not in USED:
+            USED.add(chosen)
+            sock.listen(backlog)
+            return sock
+        sock.close()
 
 
 class Listener:

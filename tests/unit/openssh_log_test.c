@@ -495,6 +495,28 @@ static void a_reason_at_any_level(void **state)
     openssh_log_release(&log);
 }
 
+/* What the gateway and ssh's programs say beside the log. */
+static void overheard(void **state)
+{
+    (void)state;
+    struct openssh_log log = fresh("nc");
+
+    log.level = SSH_LOG_QUIET;
+    assert_int_equal(openssh_log_overhear(&log, "debug1: anything"), OPENSSH_SHOW);
+    (void)openssh_log_take(&log, "debug1: SSH2_MSG_NEWKEYS received", NOW_NS);
+    assert_int_equal(openssh_log_overhear(&log, "Keep out!"), OPENSSH_TRACE);
+    (void)openssh_log_overhear(&log, "debug1: Authentication succeeded (publickey).");
+    (void)openssh_log_overhear(&log, "debug2: exec request accepted on channel 0");
+    assert_false(log.is_in || log.is_up);
+    assert_int_equal(openssh_log_overhear(&log, "Connection closed by 192.0.2.1 port 22"),
+                     OPENSSH_KEEP);
+    expect_reason(&log, ERR_REFUSED, "it closed the connection");
+    (void)openssh_log_take(&log, "Authenticated to gw ([192.0.2.1]:22) using \"none\".", NOW_NS);
+    assert_null(openssh_log_reason(&log));
+    assert_int_equal(openssh_log_overhear(&log, "nc: refused"), OPENSSH_SHOW);
+    openssh_log_release(&log);
+}
+
 /* --- how far it has come --- */
 
 static const struct way_row {
@@ -636,6 +658,7 @@ int main(void)
     UNIT_ROWS(&unit, lines, line_rows);
     UNIT_ROWS(&unit, levels, level_rows);
     UNIT_TEST(&unit, a_reason_at_any_level);
+    UNIT_TEST(&unit, overheard);
     UNIT_ROWS(&unit, ways, way_rows);
     UNIT_TEST(&unit, reasons_that_were_none);
     UNIT_TEST(&unit, banners_that_look_like_reasons);

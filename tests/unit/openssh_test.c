@@ -22,6 +22,9 @@
 #include "tests/unit/fake_layer.h"
 #include "tests/unit/fake_unit.h"
 
+/* What it says goes where ssh's log goes. */
+#define LOG "for word; do [ \"$last\" != -E ] || exec 2>>\"$word\"; last=$word; done\n"
+
 #define IN "echo 'Authenticated to gw (via proxy) using \"publickey\".' >&2\n"
 #define NEW "echo 'debug1: channel 0: new stdio-forward [stdio-forward]' >&2\n"
 #define OPEN "echo 'debug2: channel 0: open confirm rwindow 2097152 rmax 32768' >&2\n"
@@ -64,7 +67,8 @@ static void site_init(struct site *site, const char *script)
     site->fake.trace.fd = site->said[1];
     folder_init(&site->folder);
     if (script) {
-        (void)snprintf(text, sizeof(text), "#!/bin/sh\ncd '%s'\n%s\n", site->folder.path, script);
+        (void)snprintf(text, sizeof(text), "#!/bin/sh\ncd '%s'\n" LOG "%s\n", site->folder.path,
+                       script);
         folder_put(&site->folder, "ssh", text, 0700);
     }
     (void)snprintf(text, sizeof(text), "%s%s%s", site->folder.path, script ? ":" : "",
@@ -142,11 +146,14 @@ static void expect_end(struct site *site)
 
 /* --- words --- */
 
-#define TELL "for word; do echo \"$word\"; done >words; echo up; exec cat\n"
+/* But for the name of the log, which is a new one each time. */
+#define TELL_WORDS                                                                                 \
+    "for word; do case $word in */stile.*/log) ;; *) echo \"$word\" ;; esac; done >words\n"
+#define TELL TELL_WORDS "echo up; exec cat\n"
 
 #define OWN                                                                                        \
     "-T\n-a\n-x\n-oLogLevel=DEBUG2\n-oClearAllForwardings=yes\n-oPermitLocalCommand=no\n"          \
-    "-oControlMaster=no\n-oControlPersist=no\n-oTunnel=no\n-oVisualHostKey=no\n"
+    "-oControlMaster=no\n-oControlPersist=no\n-oTunnel=no\n-oVisualHostKey=no\n-E\n"
 
 static void words_of_a_plain_gateway(void **state)
 {
@@ -593,8 +600,7 @@ static void the_stream_below_is_closed(void **state)
     site_close(&site);
 }
 
-#define TELL_ALL                                                                                   \
-    "for word; do echo \"$word\"; done >words; env | grep ^STILE_ >env; echo up; exec cat\n"
+#define TELL_ALL TELL_WORDS "env | grep ^STILE_ >env; echo up; exec cat\n"
 
 static void words_with_a_stream_below(void **state)
 {
