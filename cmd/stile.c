@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
-#include "cmd/jump.h"
+#include "config/jump.h"
 #include "cmd/options.h"
 #include "cmd/worker.h"
 #include "config/config.h"

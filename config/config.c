@@ -5,19 +5,205 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "config/keyword.h"
 #include "core/clock.h"
+#include "core/secret.h"
 #include "core/text.h"
 
-#define TIMEOUT_DEFAULT_S 60
+#define TIMEOUT_DEFAULT_NS (60 * CLOCK_S)
+#define ATTEMPT_DELAY_DEFAULT_NS (300 * CLOCK_MS)
+#define REMEMBER_DEFAULT_NS (3600 * CLOCK_S)
+
+/* The place of what was said with -o. */
+#define OPTION "-o"
 
 void config_init(struct config *config)
 {
-    *config = (struct config){.family = AF_UNSPEC, .timeout_ns = TIMEOUT_DEFAULT_S * CLOCK_S};
+    *config = (struct config){
+        .family = AF_UNSPEC,
+        .timeout_ns = TIMEOUT_DEFAULT_NS,
+        .attempt_delay_ns = ATTEMPT_DELAY_DEFAULT_NS,
+        .remember_ns = REMEMBER_DEFAULT_NS,
+        .log_level = LOG_LEVEL_ERROR,
+    };
+}
+
+static void block_release(struct hop_block *block)
+{
+    for (size_t i = 0; i < block->count; i++) {
+        free(block->said[i].name);
+        secret_free(block->said[i].value);
+    }
+    free(block->said);
+    hops_release(&block->of);
 }
 
 void config_release(struct config *config)
 {
-    hops_release(&config->hops);
+    for (size_t i = 0; i < config->via_count; i++)
+        secret_free(config->via[i].text);
+    for (size_t i = 0; i < config->block_count; i++)
+        block_release(&config->block[i]);
+    for (size_t i = 0; i < config->source_count; i++)
+        free(config->source[i]);
+    free(config->via);
+    free(config->block);
+    free(config->source);
+    free(config->log_file);
+    config_init(config);
+}
+
+const char *config_source(struct config *config, const char *name, struct err *err)
+{
+    for (size_t i = 0; i < config->source_count; i++)
+        if (strcmp(config->source[i], name) == 0)
+            return config->source[i];
+    char *copy = strdup(name);
+    char **longer =
+        copy ? realloc(config->source, (config->source_count + 1) * sizeof(*longer)) : NULL;
+    if (!longer) {
+        free(copy);
+        (void)err_no_memory(err);
+        return NULL;
+    }
+    config->source = longer;
+    config->source[config->source_count++] = copy;
+    return copy;
+}
+
+/* --- values --- */
+
+/* A value that comes too late is parsed all the same, into a config that nobody reads. */
+static int check_value(const struct keyword *keyword, const char *value, struct err *err)
+{
+    struct config unread;
+
+    config_init(&unread);
+    int done = keyword->parse(value, (char *)&unread + keyword->field, err);
+    config_release(&unread);
+    return done;
+}
+
+int config_say(struct config *config, const char *keyword, const char *value,
+               const struct place *place, struct err *err)
+{
+    const struct keyword *row = keyword_find(keyword, strlen(keyword));
+    int done;
+
+    if (!row || row->kind != KEYWORD_VALUE)
+        return err_set(err, ERR_USAGE, "%s: no keyword with a value", keyword);
+    struct place *said = &config->said[row - keywords];
+    if (said->source) {
+        done = check_value(row, value, err);
+    } else {
+        done = row->parse(value, (char *)config + row->field, err);
+        if (done == 0)
+            *said = *place;
+    }
+    return done == -1 ? err_wrap(err, "%s", row->name) : 0;
+}
+
+/* --- lists --- */
+
+int config_via(struct config *config, const char *text, bool is_jump, const struct place *place,
+               struct err *err)
+{
+    struct via *longer = realloc(config->via, (config->via_count + 1) * sizeof(*longer));
+
+    if (!longer)
+        return err_no_memory(err);
+    config->via = longer;
+    char *copy = strdup(text);
+    if (!copy)
+        return err_no_memory(err);
+    config->via[config->via_count++] = (struct via){copy, *place, is_jump};
+    return 0;
+}
+
+/* Is the one hop of a block nothing but its address? */
+static int check_hop(const struct hops *hops, const char *url, struct err *err)
+{
+    const struct hop *hop = &hops->hop[0];
+
+    if (hops->count != 1 || hop->command)
+        return err_set(err, ERR_USAGE, "want one proxy or gateway: scheme://host[:port]");
+    if (strchr(url, '@'))
+        return err_set(err, ERR_USAGE, "%s: the user goes into a line of the block: User",
+                       hop->name);
+    if (hop->setting_count > 0)
+        return err_set(err, ERR_USAGE, "%s: settings go into lines of the block", hop->name);
+    return 0;
+}
+
+struct hop_block *config_hop_block(struct config *config, const char *url,
+                                   const struct place *place, struct err *err)
+{
+    struct hop_block *longer = realloc(config->block, (config->block_count + 1) * sizeof(*longer));
+    struct hop_block block = {.of = HOPS_INIT, .place = *place};
+
+    if (!longer) {
+        (void)err_no_memory(err);
+        return NULL;
+    }
+    config->block = longer;
+    if (url && (hops_parse(&block.of, url, HOP_FROM_ARGV, err) == -1 ||
+                check_hop(&block.of, url, err) == -1)) {
+        hops_release(&block.of);
+        return NULL;
+    }
+    config->block[config->block_count] = block;
+    return &config->block[config->block_count++];
+}
+
+int config_hop_setting(struct hop_block *block, const char *name, const char *value,
+                       const struct place *place, struct err *err)
+{
+    if (text_same(name, "password"))
+        return err_set(err, ERR_USAGE, HOP_NO_PASSWORD);
+    struct said *longer = realloc(block->said, (block->count + 1) * sizeof(*longer));
+    if (!longer)
+        return err_no_memory(err);
+    block->said = longer;
+    struct said *said = &block->said[block->count];
+    *said = (struct said){strdup(name), strdup(value), *place};
+    if (!said->name || !said->value) {
+        free(said->name);
+        free(said->value);
+        return err_no_memory(err);
+    }
+    block->count++;
+    return 0;
+}
+
+/* --- -o --- */
+
+/* The block of what -o says of the one hop. */
+static struct hop_block *option_block(struct config *config, const struct place *place,
+                                      struct err *err)
+{
+    for (size_t i = 0; i < config->block_count; i++)
+        if (config->block[i].of.count == 0)
+            return &config->block[i];
+    return config_hop_block(config, NULL, place, err);
+}
+
+static int take_option(struct config *config, const char *name, const char *value, struct err *err)
+{
+    static const struct place place = {OPTION, 0};
+    const struct keyword *keyword = keyword_find(name, strlen(name));
+
+    if (!keyword) {
+        struct hop_block *block = option_block(config, &place, err);
+        return block ? config_hop_setting(block, name, value, &place, err) : -1;
+    }
+    switch (keyword->kind) {
+    case KEYWORD_VALUE:
+        return config_say(config, name, value, &place, err);
+    case KEYWORD_VIA:
+        return config_via(config, value, false, &place, err);
+    default:
+        return err_set(err, ERR_USAGE, "%s stands in files only", keyword->name);
+    }
 }
 
 int config_option(struct config *config, const char *text, struct err *err)
@@ -30,19 +216,8 @@ int config_option(struct config *config, const char *text, struct err *err)
         value += 1 + text_span(value + 1, blanks);
     if (length == 0 || !*value)
         return err_set(err, ERR_USAGE, "want Name=value");
-    if (length == strlen("password") && text_same_start(text, "password", length))
-        return err_set(err, ERR_USAGE, HOP_NO_PASSWORD);
-    if (config->hops.count == 0)
-        return err_set(err, ERR_USAGE, "%.*s: is for a hop, and there is none (-x)", (int)length,
-                       text);
-    if (config->hops.count > 1)
-        return err_set(err, ERR_USAGE,
-                       "%.*s: there are %zu hops; write it into the URL of one: ?%.*s=...",
-                       (int)length, text, config->hops.count, (int)length, text);
-
     char *name = strndup(text, length);
-    int done =
-        name ? hop_add_setting(&config->hops.hop[0], name, value, 0, err) : err_no_memory(err);
+    int done = name ? take_option(config, name, value, err) : err_no_memory(err);
     free(name);
     return done;
 }

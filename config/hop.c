@@ -379,7 +379,7 @@ int hop_add_setting(struct hop *hop, const char *name, const char *value, unsign
         return err_no_memory(err);
     hop->settings = longer;
     struct setting *setting = &hop->settings[hop->setting_count];
-    *setting = (struct setting){strdup(name), strdup(value), column};
+    *setting = (struct setting){strdup(name), strdup(value), column, PLACE_NONE};
     if (!setting->name || !setting->value) {
         free(setting->name);
         free(setting->value);
@@ -387,6 +387,15 @@ int hop_add_setting(struct hop *hop, const char *name, const char *value, unsign
     }
     to_lower(setting->name);
     hop->setting_count++;
+    return 0;
+}
+
+int hop_add_setting_of(struct hop *hop, const char *name, const char *value,
+                       const struct place *place, struct err *err)
+{
+    if (hop_add_setting(hop, name, value, 0, err) == -1)
+        return -1;
+    hop->settings[hop->setting_count - 1].place = *place;
     return 0;
 }
 
@@ -428,7 +437,9 @@ int hop_setting_fault(const struct setting *setting, struct err *err, const char
     else if (setting->column)
         (void)err_set(err, ERR_USAGE, "column %u: %s: %s", setting->column, setting->name, what);
     else
-        (void)err_set(err, ERR_USAGE, "-o %s: %s", setting->name, what);
+        (void)err_set(err, ERR_USAGE, "%s: %s", setting->name, what);
+    if (what && !setting->column)
+        (void)place_wrap(&setting->place, err);
     free(what);
     return -1;
 }

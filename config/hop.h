@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "config/place.h"
 #include "core/endpoint.h"
 #include "core/err.h"
 
@@ -24,7 +25,8 @@
 struct setting {
     char *name;
     char *value;
-    unsigned column; /* in the text that was parsed, from 1; 0 = it came from elsewhere */
+    unsigned column;    /* in the text that was parsed, from 1; 0 = it came from elsewhere */
+    struct place place; /* where from; none where there is a column */
 };
 
 struct secret_slot; /* credential.h */
@@ -80,6 +82,10 @@ int hop_default_port(struct hop *hop, uint16_t port, struct err *err);
 int hop_add_setting(struct hop *hop, const char *name, const char *value, unsigned column,
                     struct err *err);
 
+/* The same for one that was said outside of the URL. */
+int hop_add_setting_of(struct hop *hop, const char *name, const char *value,
+                       const struct place *place, struct err *err);
+
 /* The first setting of this name, or NULL; and its value. */
 const struct setting *hop_find_setting(const struct hop *hop, const char *name);
 const char *hop_setting(const struct hop *hop, const char *name);
@@ -88,7 +94,8 @@ const char *hop_setting(const struct hop *hop, const char *name);
 int hop_setting_flag(const struct hop *hop, const char *name, bool fallback, bool *out,
                      struct err *err);
 
-/* Says in err (ERR_USAGE) what is wrong with a setting: "column 20: auth: …". Returns -1. */
+/* Says in err (ERR_USAGE) what is wrong with a setting: "column 20: auth: …", "config:12: auth: …".
+ * Returns -1. */
 int hop_setting_fault(const struct setting *setting, struct err *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -14,14 +14,19 @@
 #include "core/trace.h"
 
 struct config;
+struct asker;
+struct timing;
 
 struct ctx {
     int64_t deadline_ns;       /* covers all that comes before the relay: names, TCP, handshakes */
     int64_t timeout_ns;        /* how long that was in the beginning, for the message */
     int cancel_fd;             /* a hang-up here (POLLHUP, POLLERR) = give up; -1 = nobody can */
+    int lost_fd;               /* the same, for another route has won the race */
     struct err *err;           /* set once, where the cause is known */
     const struct trace *trace; /* never NULL */
     const struct config *config; /* what the user wants; opaque to core/ */
+    struct asker *asker;         /* prompt.h; NULL: whoever has a question asks it */
+    struct timing *timing;       /* timing.h; NULL: nobody wants to know */
 };
 
 /* Most descriptors that one ctx_wait takes. A bound, so that waiting needs no memory. */

@@ -32,8 +32,20 @@ int err_no_memory(struct err *err)
     return err_set(err, ERR_CONNECT, "out of memory");
 }
 
+/* Takes away the lines behind the first one. */
+static void drop_lines(struct err *err)
+{
+    while (err->next) {
+        struct err *line = err->next;
+        err->next = line->next;
+        free(line->text);
+        free(line);
+    }
+}
+
 void err_silence(struct err *err)
 {
+    drop_lines(err);
     free(err->text);
     err->text = NULL;
     err->silent = true;
@@ -82,8 +94,33 @@ const char *err_text(const struct err *err)
     return err->text ? err->text : "out of memory";
 }
 
+int err_append(struct err *err, struct err *more)
+{
+    struct err *last = err, *line = NULL;
+
+    if (more->silent || more->code == ERR_NONE) {
+        err_release(more);
+        return -1;
+    }
+    if (err->code == ERR_NONE) {
+        *err = *more;
+    } else {
+        while (last->next)
+            last = last->next;
+        line = malloc(sizeof(*line));
+        if (line)
+            *line = *more;
+        else
+            err_release(more);
+        last->next = line;
+    }
+    *more = ERR_INIT;
+    return -1;
+}
+
 void err_release(struct err *err)
 {
+    drop_lines(err);
     free(err->text);
     *err = ERR_INIT;
 }

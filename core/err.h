@@ -25,12 +25,13 @@ enum err_code {
 
 struct err {
     enum err_code code;
-    bool silent; /* nobody reads a message, so none is printed */
-    bool placed; /* the text names the hop that it is about */
-    char *text;  /* owned; ask err_text */
+    bool silent;      /* nobody reads a message, so none is printed */
+    bool placed;      /* the text names the hop that it is about */
+    char *text;       /* owned; ask err_text */
+    struct err *next; /* owned: another line of the message; ask err_append */
 };
 
-#define ERR_INIT ((struct err){ERR_NONE, false, false, 0})
+#define ERR_INIT ((struct err){ERR_NONE, false, false, 0, 0})
 
 /*
  * Says what went wrong. The first cause stays: on an err that is already set this does nothing, so
@@ -47,7 +48,7 @@ int err_set_silent(struct err *err, enum err_code code);
 /* As err_set, for malloc(3) and its kind. ERR_CONNECT: nothing was carried yet. */
 int err_no_memory(struct err *err);
 
-/* Takes the message away; the code stays. */
+/* Takes the message away, all lines of it; the code stays. */
 void err_silence(struct err *err);
 
 /* Puts "format: " in front of the text of an err that is set and not silent. Always returns -1. */
@@ -55,6 +56,13 @@ int err_wrap(struct err *err, const char *format, ...) __attribute__((format(pri
 
 /* As err_wrap with the name of a place, unless a layer further in has named one. */
 int err_place(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * Makes `more` another line of err's message, or the first one; its text moves over, and `more` is
+ * as after err_release. A silent one is left out. The code stays err's, unless that was ERR_NONE.
+ * Always returns -1.
+ */
+int err_append(struct err *err, struct err *more);
 
 /* The message, "" when there is none to print. Never NULL, even where the memory for it was
  * lacking. */

@@ -386,8 +386,20 @@ static void unescape_line_ends(char *text)
     *to = '\0';
 }
 
+bool prompt_may_ask(const struct ctx *ctx)
+{
+    return !ctx->asker || ctx->asker->is_turn(ctx->asker);
+}
+
+int prompt_await_turn(struct ctx *ctx)
+{
+    return ctx->asker ? ctx->asker->await_turn(ctx->asker, ctx) : 0;
+}
+
 static char *escape_and_prompt(const char *question, bool is_secret, struct ctx *ctx)
 {
+    if (ctx->asker)
+        return ctx->asker->ask(ctx->asker, question, is_secret, ctx);
     char *shown = text_escape(question), *answer = NULL;
 
     if (!shown) {

@@ -10,9 +10,11 @@
 #include "core/clock.h"
 #include "core/text.h"
 
-void trace_line(const struct trace *trace, const char *layer, const char *format, ...)
+void trace_line(const struct trace *trace, int level, const char *layer, const char *format, ...)
 {
     va_list args;
+
+    (void)level;
     va_start(args, format);
     char *text = text_vformat(format, args);
     va_end(args);

@@ -8,18 +8,24 @@
 
 #include <stdint.h>
 
+struct log;
+
 struct trace {
-    int level;        /* how many -v were given; 0 = silent */
-    int64_t start_ns; /* lines show the time since this */
-    int fd;           /* where lines go: stderr; -1: nowhere */
+    int level;             /* how many -v were given; 0 = silent */
+    int64_t start_ns;      /* lines show the time since this */
+    int fd;                /* where lines go: stderr; -1: nowhere */
+    int log_level;         /* as `level`, of what the log wants */
+    const struct log *log; /* log.h; NULL: there is none */
+    const char *route;     /* in front of the layer, where several are dialed: "2"; or NULL */
 };
 
-/* Writes a line in one write(2), so that two processes do not mix theirs. Loses it on any error. */
-void trace_line(const struct trace *trace, const char *layer, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Writes a line in one write(2), so that two processes do not mix theirs, to where lines of this level
+ * go. Loses it on any error. */
+void trace_line(const struct trace *trace, int level, const char *layer, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* What a person must know although nothing has failed: "stile: text" in one write(2), at any level.
- * Nothing where fd is -1. */
+ * Nothing where fd is -1; the log has it as well. */
 void trace_notice(const struct trace *trace, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -27,8 +33,8 @@ void trace_notice(const struct trace *trace, const char *format, ...)
 #define TRACE(trace, layer, ...) TRACE_LEVEL(1, trace, layer, __VA_ARGS__)
 #define TRACE_LEVEL(min, trace, layer, ...)                                                        \
     do {                                                                                           \
-        if ((trace)->level >= (min))                                                               \
-            trace_line((trace), (layer), __VA_ARGS__);                                             \
+        if ((trace)->level >= (min) || (trace)->log_level >= (min))                                \
+            trace_line((trace), (min), (layer), __VA_ARGS__);                                      \
     } while (0)
 
 #endif

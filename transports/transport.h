@@ -33,6 +33,10 @@ struct transport {
      * (ERR_USAGE). NULL when any value is. */
     int (*check)(const struct hop *hop, struct err *err);
 
+    /* What would serve this hop, for --explain: "built in", "module curl (libcurl)". Looks at the
+     * settings only. Static life. NULL: built in, or the module that the transport came with. */
+    const char *(*engine)(const struct hop *hop);
+
     /*
      * Finds out what else there is to know of the hop, and keeps it with hop->known. Called once,
      * before the first dial. Where `before` isn't NULL no hop is below, and those that must be
@@ -65,7 +69,7 @@ struct stream *dialer_dial(const struct dialer *dialer, const struct endpoint *t
 /* --- modules --- */
 
 /* Grows with every change of the structs and functions that a module can see. */
-#define TRANSPORT_ABI 2
+#define TRANSPORT_ABI 3
 
 /* What a module of transports defines under the name STILE_MODULE, which its compiler flags may
  * change. The descriptors of all kinds of modules begin with the ABI number. */

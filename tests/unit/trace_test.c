@@ -48,7 +48,7 @@ static void line_has_time_layer_and_text(void **state)
 
     sink_init(&sink, 1);
     sink.trace.start_ns -= 12 * CLOCK_S;
-    trace_line(&sink.trace, "tcp", "connecting to %s:%d", "127.0.0.1", 22);
+    trace_line(&sink.trace, 1, "tcp", "connecting to %s:%d", "127.0.0.1", 22);
     (void)sscanf(sink_take(&sink), "stile: +%ld.%6ld tcp: connecting to 127.0.0.1:22%n", &seconds,
                  &micros, &end);
     assert_true(end > 0);
@@ -65,7 +65,7 @@ static void text_is_escaped(void **state)
     struct sink sink;
 
     sink_init(&sink, 1);
-    trace_line(&sink.trace, "ssh", "banner %s", "a\n\033[2Jb\tc");
+    trace_line(&sink.trace, 1, "ssh", "banner %s", "a\n\033[2Jb\tc");
     (void)sink_take(&sink);
     assert_contains(sink.line, "ssh: banner a\\n");
     assert_contains(sink.line, "[2Jb\\tc\n");
@@ -82,7 +82,7 @@ static void long_line_is_one_line(void **state)
 
     memset(word, 'x', sizeof(word) - 1);
     sink_init(&sink, 1);
-    trace_line(&sink.trace, "tcp", "%s", word);
+    trace_line(&sink.trace, 1, "tcp", "%s", word);
     (void)sink_take(&sink);
     assert_ptr_equal(strchr(sink.line, '\n'), sink.line + strlen(sink.line) - 1);
     assert_string_equal(sink_take(&sink), "");
@@ -118,9 +118,9 @@ static void errors_lose_the_line(void **state)
     (void)state;
     struct trace nowhere = {.level = 1, .start_ns = 0, .fd = -1};
 
-    trace_line(&nowhere, "tcp", "lost");
+    trace_line(&nowhere, 1, "tcp", "lost");
     nowhere.fd = fd_file("", 0);
-    trace_line(&nowhere, "tcp", "found");
+    trace_line(&nowhere, 1, "tcp", "found");
     assert_true(lseek(nowhere.fd, 0, SEEK_CUR) > 0);
     fd_close(&nowhere.fd);
 }

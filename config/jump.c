@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cmd/jump.h"
+#include "config/jump.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

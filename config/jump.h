@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Gateways as ssh(1) takes them behind -J: `[user@]host[:port]` or `ssh://[user@]host[:port]`, with
  * commas between, nearest first. */
-#ifndef STILE_CMD_JUMP_H
-#define STILE_CMD_JUMP_H
+#ifndef STILE_CONFIG_JUMP_H
+#define STILE_CONFIG_JUMP_H
 
 #include "config/hop.h"
 

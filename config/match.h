@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What a block of a config file is asked about, and the criteria of a Match line. */
+#ifndef STILE_CONFIG_MATCH_H
+#define STILE_CONFIG_MATCH_H
+
+#include <stdbool.h>
+
+#include "core/ctx.h"
+#include "core/endpoint.h"
+
+struct query {
+    const struct endpoint *target;
+};
+
+/*
+ * `words`, ended by NULL, are pairs of a criterion and what it wants, each with `!` in front for the
+ * opposite: `host`, `port` (lists with commas; a port may be a range 6000-6010), `user` (whoever runs
+ * us), `exec` (words.h: a command without a shell that gets %h %p and succeeds with 0; its output is
+ * thrown away), `network` (an address of this machine lies in one of these: 192.168.7.0/24,2001:db8::/32),
+ * and `all`, alone. All of them must hold.
+ *
+ * *matches says so. With `really` false only the words are checked, and nothing is run or looked up.
+ * Blocks as long as `exec` does, never past the ctx. 0, or -1 with ctx->err set (ERR_USAGE; ERR_TIME).
+ */
+int match_words(char *const *words, const struct query *query, bool really, bool *matches,
+                struct ctx *ctx);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The routes that the user wants for a target, in order of preference: those of -x and -J, else
+ * those of the config, else what the proxy variables say.
+ */
+#ifndef STILE_CONFIG_WAYS_H
+#define STILE_CONFIG_WAYS_H
+
+#include "config/config.h"
+#include "config/hop.h"
+
+struct way {
+    char *text;         /* as it was said, without a password: "http://proxy:3128", "direct" */
+    struct place place; /* where */
+    char
+        *reason; /* what `env` came to: "$https_proxy", "$no_proxy has db"; NULL: it is not `env` */
+    struct hops hops; /* nearest first; with what Hop blocks and -o say of them */
+};
+
+struct ways {
+    struct way *way;
+    size_t count; /* 1 at least */
+};
+
+#define WAYS_INIT ((struct ways){0, 0})
+
+/* 0, and the caller releases it; -1 with err set (ERR_USAGE) "config:12: Via: column 5: …". */
+int ways_settle(struct ways *ways, const struct config *config, const struct endpoint *target,
+                struct err *err);
+
+/* Wipes and frees; may be called twice. */
+void ways_release(struct ways *ways);
+
+#endif

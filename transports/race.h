@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Several routes to one target: they start one after the other, each with a head start over the next
+ * (at once where one has failed), and the first that is up wins. The others are called off.
+ *
+ * Each route dials in a thread of its own. A person is asked by the thread of the caller, and only
+ * when every route before the one that asks has failed.
+ */
+#ifndef STILE_TRANSPORTS_RACE_H
+#define STILE_TRANSPORTS_RACE_H
+
+#include "config/ways.h"
+#include "transports/route.h"
+
+/* Checks all routes: everything that can be said without the network. The ways stay the caller's and
+ * outlive the race. NULL with err set (ERR_USAGE, ERR_MODULE), and where it was said in front. */
+struct race *race_new(struct ways *ways, const struct trace *trace, struct err *err);
+
+/* Route `index` starts first; the others follow in their order. */
+void race_prefer(struct race *race, size_t index);
+
+/* Route `index` of the ways, for those who look at it: --explain and --check. */
+struct route *race_route(struct race *race, size_t index);
+
+/* Is there a route whose streams can't be passed as a socket? */
+bool race_layered(const struct race *race);
+
+/*
+ * Dials the target by all of them (ctx->config->attempt_delay_ns; CLOCK_NEVER: strictly one after the
+ * other, and each has its share of the time that is left). Blocks, never past the ctx. A stream that
+ * the caller closes, *winner says by which; it is not closed after race_free. NULL with ctx->err set:
+ * one line for each route, and the code of the one that got furthest.
+ */
+struct stream *race_dial(struct race *race, const struct endpoint *target, size_t *winner,
+                         struct ctx *ctx);
+
+/* Waits for what was called off, a moment at most. NULL is allowed. */
+void race_free(struct race *race);
+
+#endif
