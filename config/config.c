@@ -28,22 +28,12 @@ void config_init(struct config *config)
     };
 }
 
-static void block_release(struct hop_block *block)
-{
-    for (size_t i = 0; i < block->count; i++) {
-        free(block->said[i].name);
-        secret_free(block->said[i].value);
-    }
-    free(block->said);
-    hops_release(&block->of);
-}
-
 void config_release(struct config *config)
 {
     for (size_t i = 0; i < config->via_count; i++)
         secret_free(config->via[i].text);
     for (size_t i = 0; i < config->block_count; i++)
-        block_release(&config->block[i]);
+        hop_release(&config->block[i].hop);
     for (size_t i = 0; i < config->source_count; i++)
         free(config->source[i]);
     free(config->via);
@@ -120,37 +110,42 @@ int config_via(struct config *config, const char *text, bool is_jump, const stru
     return 0;
 }
 
-/* Is the one hop of a block nothing but its address? */
-static int check_hop(const struct hops *hops, const char *url, struct err *err)
+/* Parses the address of a block. 0, or -1 with err set. */
+static int parse_block(struct hop *hop, const char *url, struct err *err)
 {
-    const struct hop *hop = &hops->hop[0];
+    struct hops hops = HOPS_INIT;
 
-    if (hops->count != 1 || hop->command)
-        return err_set(err, ERR_USAGE, "want one proxy or gateway: scheme://host[:port]");
-    if (strchr(url, '@'))
-        return err_set(err, ERR_USAGE, "%s: the user goes into a line of the block: User",
-                       hop->name);
-    if (hop->setting_count > 0)
-        return err_set(err, ERR_USAGE, "%s: settings go into lines of the block", hop->name);
-    return 0;
+    if (hops_parse(&hops, url, HOP_FROM_ARGV, err) == -1)
+        return -1;
+    if (hops.count != 1 || hops.hop[0].command) {
+        (void)err_set(err, ERR_USAGE, "want one proxy or gateway: scheme://host[:port]");
+    } else if (hops.hop[0].user) {
+        (void)err_set(err, ERR_USAGE, "the user goes into a line of the block: User %s",
+                      hops.hop[0].user);
+    } else if (hops.hop[0].setting_count > 0) {
+        (void)err_set(err, ERR_USAGE, "settings go into lines of the block");
+    } else {
+        *hop = hops.hop[0];
+        free(hops.hop);
+        return 0;
+    }
+    hops_release(&hops);
+    return -1;
 }
 
 struct hop_block *config_hop_block(struct config *config, const char *url,
                                    const struct place *place, struct err *err)
 {
     struct hop_block *longer = realloc(config->block, (config->block_count + 1) * sizeof(*longer));
-    struct hop_block block = {.of = HOPS_INIT, .place = *place};
+    struct hop_block block = {.place = *place};
 
     if (!longer) {
         (void)err_no_memory(err);
         return NULL;
     }
     config->block = longer;
-    if (url && (hops_parse(&block.of, url, HOP_FROM_ARGV, err) == -1 ||
-                check_hop(&block.of, url, err) == -1)) {
-        hops_release(&block.of);
+    if (url && parse_block(&block.hop, url, err) == -1)
         return NULL;
-    }
     config->block[config->block_count] = block;
     return &config->block[config->block_count++];
 }
@@ -160,19 +155,7 @@ int config_hop_setting(struct hop_block *block, const char *name, const char *va
 {
     if (text_same(name, "password"))
         return err_set(err, ERR_USAGE, HOP_NO_PASSWORD);
-    struct said *longer = realloc(block->said, (block->count + 1) * sizeof(*longer));
-    if (!longer)
-        return err_no_memory(err);
-    block->said = longer;
-    struct said *said = &block->said[block->count];
-    *said = (struct said){strdup(name), strdup(value), *place};
-    if (!said->name || !said->value) {
-        free(said->name);
-        free(said->value);
-        return err_no_memory(err);
-    }
-    block->count++;
-    return 0;
+    return hop_add_setting_of(&block->hop, name, value, place, err);
 }
 
 /* --- -o --- */
@@ -182,7 +165,7 @@ static struct hop_block *option_block(struct config *config, const struct place 
                                       struct err *err)
 {
     for (size_t i = 0; i < config->block_count; i++)
-        if (config->block[i].of.count == 0)
+        if (!config->block[i].hop.scheme)
             return &config->block[i];
     return config_hop_block(config, NULL, place, err);
 }
@@ -204,6 +187,14 @@ static int take_option(struct config *config, const char *name, const char *valu
     default:
         return err_set(err, ERR_USAGE, "%s stands in files only", keyword->name);
     }
+}
+
+int config_no_hop(const char *name, struct err *err)
+{
+    const struct keyword *near = keyword_nearest(name, strlen(name));
+
+    return err_set(err, ERR_USAGE, "-o: %s: is for a hop, and there is none (-x)%s%s%s", name,
+                   near ? "; did you mean " : "", near ? near->name : "", near ? "?" : "");
 }
 
 int config_option(struct config *config, const char *text, struct err *err)

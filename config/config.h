@@ -23,19 +23,11 @@ struct via {
     bool is_jump; /* as ssh(1) takes it behind -J */
 };
 
-/* A setting of a hop as somebody has written it. */
-struct said {
-    char *name; /* in lower case */
-    char *value;
-    struct place place;
-};
-
-/* What a Hop block says of one hop; or -o of the only one. */
+/* What a Hop block says of one hop, or -o of the only one. */
 struct hop_block {
-    struct hops of; /* the one hop; none: the only one */
+    struct hop
+        hop; /* the address and the settings; without a scheme: the only hop of the only route */
     struct place place;
-    struct said *said;
-    size_t count;
 };
 
 struct config {
@@ -82,15 +74,18 @@ int config_say(struct config *config, const char *keyword, const char *value,
 int config_via(struct config *config, const char *text, bool is_jump, const struct place *place,
                struct err *err);
 
-/* Adds a setting to a block, which may be one of config->block. 0, or -1 with err set: no memory, a
- * password. */
+/* A new block behind the others; `url` NULL: of the only hop. NULL with err set (ERR_USAGE): no hop, several, one
+ * with a user, a password or settings. Valid until the next one is added. */
+struct hop_block *config_hop_block(struct config *config, const char *url,
+                                   const struct place *place, struct err *err);
+
+/* Adds a setting to a block. 0, or -1 with err set (ERR_USAGE): a password; no memory. */
 int config_hop_setting(struct hop_block *block, const char *name, const char *value,
                        const struct place *place, struct err *err);
 
-/* A new block behind the others; `url` NULL: of the only hop. NULL with err set (ERR_USAGE): no hop, several, one
- * with a user, a password or settings. */
-struct hop_block *config_hop_block(struct config *config, const char *url,
-                                   const struct place *place, struct err *err);
+/* What -o is answered with that is no keyword, where there is no hop either. Sets err (ERR_USAGE),
+ * returns -1. */
+int config_no_hop(const char *name, struct err *err);
 
 /*
  * Takes a `-o`: "Name=value" or "Name value". A keyword of stile_config(5), or else a setting for the

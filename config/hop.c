@@ -281,8 +281,7 @@ static bool is_exec(const char *text)
     return text_same_start(text, EXEC, strlen(EXEC));
 }
 
-/* The comma that ends the hop, or the end of the text. */
-static const char *hop_end(const char *from)
+const char *hop_text_end(const char *from)
 {
     const char *end = from;
 
@@ -293,7 +292,7 @@ static const char *hop_end(const char *from)
     return end;
 }
 
-static void hop_release(struct hop *hop)
+void hop_release(struct hop *hop)
 {
     for (size_t i = 0; i < hop->setting_count; i++) {
         free(hop->settings[i].name);
@@ -335,7 +334,7 @@ int hops_parse(struct hops *hops, const char *text, enum hop_origin origin, stru
         return 0;
     }
     for (const char *from = text;; from++) {
-        const char *end = hop_end(from);
+        const char *end = hop_text_end(from);
         if (parse_hop(&made, &source, from, end) == -1) {
             hops_release(&made);
             return -1;

@@ -72,8 +72,14 @@ enum hop_origin {
  */
 int hops_parse(struct hops *hops, const char *text, enum hop_origin origin, struct err *err);
 
+/* The comma that ends the first hop of a list, or the end of the text. */
+const char *hop_text_end(const char *from);
+
 /* Wipes and frees; may be called on HOPS_INIT and twice. */
 void hops_release(struct hops *hops);
+
+/* The same for one hop that is in no list; all zeros are one. */
+void hop_release(struct hop *hop);
 
 /* Completes an address without a port. 0 = the scheme has none: -1 with err set (ERR_USAGE). */
 int hop_default_port(struct hop *hop, uint16_t port, struct err *err);

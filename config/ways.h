@@ -24,9 +24,10 @@ struct ways {
 
 #define WAYS_INIT ((struct ways){0, 0})
 
-/* 0, and the caller releases it; -1 with err set (ERR_USAGE) "config:12: Via: column 5: …". */
+/* `default_port` says which port a scheme has, 0 = none, for Hop blocks. 0, and the caller releases
+ * it; -1 with err set (ERR_USAGE) "config:12: Via: column 5: …". */
 int ways_settle(struct ways *ways, const struct config *config, const struct endpoint *target,
-                struct err *err);
+                uint16_t (*default_port)(const char *scheme), struct err *err);
 
 /* Wipes and frees; may be called twice. */
 void ways_release(struct ways *ways);

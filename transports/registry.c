@@ -32,13 +32,33 @@ static bool is_internal(const char *name)
     return strcmp(name, "curl") == 0 || strcmp(name, "dns") == 0;
 }
 
-const struct transport *registry_find(const char *scheme, const struct trace *trace,
-                                      struct err *err)
+const struct transport *registry_builtin(const char *scheme)
 {
     for (size_t i = 0; i < BUILTINS; i++)
         if (serves(builtin[i], scheme))
             return builtin[i];
+    return NULL;
+}
 
+const struct transport *registry_at(size_t index)
+{
+    return index < BUILTINS ? builtin[index] : NULL;
+}
+
+uint16_t registry_default_port(const char *scheme)
+{
+    const struct transport *transport = registry_builtin(scheme);
+
+    return transport ? transport->default_port : 0;
+}
+
+const struct transport *registry_find(const char *scheme, const struct trace *trace,
+                                      struct err *err)
+{
+    const struct transport *transport = registry_builtin(scheme);
+
+    if (transport)
+        return transport;
     if (!module_exists(scheme) || is_internal(scheme)) {
         (void)err_set(err, ERR_USAGE,
                       "unknown scheme '%s'; there are socks5, socks5h, socks4, socks4a, http, "

@@ -11,4 +11,13 @@
 const struct transport *registry_find(const char *scheme, const struct trace *trace,
                                       struct err *err);
 
+/* The transport of a scheme that is built in, or NULL. */
+const struct transport *registry_builtin(const char *scheme);
+
+/* All of them, one after the other, from 0; NULL behind the last one. */
+const struct transport *registry_at(size_t index);
+
+/* The port of the proxies of a built-in scheme; 0 = it has none. */
+uint16_t registry_default_port(const char *scheme);
+
 #endif

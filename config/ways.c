@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/ways.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/env.h"
+#include "config/jump.h"
+#include "core/text.h"
+
+#define ENV "env"
+
+/* --- what others may see of a route --- */
+
+/* The URL's part from `from` up to `end`, without a password. */
+static char *show_hop(const char *from, const char *end)
+{
+    const char *start = strstr(from, "://");
+    const char *at = NULL, *colon = NULL;
+
+    start = start && start < end ? start + 3 : end;
+    for (const char *byte = start; byte < end && *byte != '?'; byte++)
+        if (*byte == '@')
+            at = byte;
+    for (const char *byte = start; at && byte < at && !colon; byte++)
+        if (*byte == ':')
+            colon = byte;
+    char *head = strndup(from, (size_t)((colon ? colon : end) - from));
+    char *tail = strndup(colon ? at : end, colon ? (size_t)(end - at) : 0);
+    char *shown = head && tail ? text_join(head, tail, (char *)NULL) : NULL;
+    free(head);
+    free(tail);
+    return shown;
+}
+
+/* The text of a list of hops, without passwords. NULL when memory is lacking. */
+static char *show(const char *text)
+{
+    char *shown = strdup("");
+
+    for (const char *from = text; shown;) {
+        const char *end = hop_text_end(from);
+        char *hop = show_hop(from, end);
+        char *longer = hop ? text_join(shown, *shown ? "," : "", hop, (char *)NULL) : NULL;
+        free(hop);
+        free(shown);
+        shown = longer;
+        if (!*end)
+            break;
+        from = end + 1;
+    }
+    return shown;
+}
+
+/* --- one of them --- */
+
+/* What the variables say. 0, or -1 with err set. */
+static int settle_env(struct way *way, const struct endpoint *target, struct err *err)
+{
+    struct env_way env = {.hops = NULL};
+
+    if (env_way(&env, target, (const char *(*)(const char *))getenv, err) == -1)
+        return -1;
+    int done = hops_parse(&way->hops, env.hops, HOP_FROM_FILE, err);
+    if (done == -1 && env.variable)
+        (void)err_wrap(err, "%s", env.variable);
+    if (done == 0) {
+        way->text = show(env.hops);
+        way->reason = env.reason;
+        env.reason = NULL;
+        if (!way->text)
+            done = err_no_memory(err);
+    }
+    env_way_release(&env);
+    return done;
+}
+
+/* What others can see of the command line. */
+static enum hop_origin origin_of(const struct place *place)
+{
+    return place->line ? HOP_FROM_FILE : HOP_FROM_ARGV;
+}
+
+static int settle_way(struct way *way, const struct via *via, const struct endpoint *target,
+                      struct err *err)
+{
+    int done;
+
+    *way = (struct way){.place = via->place, .hops = HOPS_INIT};
+    if (text_same(via->text, ENV))
+        return settle_env(way, target, err);
+    if (via->is_jump)
+        done = jump_parse(&way->hops, via->text, err);
+    else
+        done = hops_parse(&way->hops, via->text, origin_of(&via->place), err);
+    if (done == -1 && via->place.line)
+        (void)err_wrap(err, "Via");
+    if (done == -1)
+        return place_wrap(&via->place, err);
+    way->text = show(via->text);
+    return way->text ? 0 : err_no_memory(err);
+}
+
+/* --- what is said of the hops --- */
+
+static bool is_same_place(const struct endpoint *a, const struct endpoint *b, uint16_t port)
+{
+    if (a->path || b->path)
+        return a->path && b->path && strcmp(a->path, b->path) == 0;
+    return text_same(a->host, b->host) && (a->port ? a->port : port) == (b->port ? b->port : port);
+}
+
+static bool is_about(const struct hop_block *block, const struct hop *hop,
+                     uint16_t (*default_port)(const char *scheme))
+{
+    const struct hop *of = &block->hop;
+
+    return of->scheme && !hop->command && strcmp(of->scheme, hop->scheme) == 0 &&
+           is_same_place(&of->address, &hop->address, default_port(hop->scheme));
+}
+
+/* Adds what the block says, behind what is said already. */
+static int apply_block(struct hop *hop, const struct hop_block *block, struct err *err)
+{
+    for (size_t i = 0; i < block->hop.setting_count; i++) {
+        const struct setting *setting = &block->hop.settings[i];
+        if (hop_add_setting_of(hop, setting->name, setting->value, &setting->place, err) == -1)
+            return -1;
+    }
+    return 0;
+}
+
+static int apply_blocks(struct ways *ways, const struct config *config,
+                        uint16_t (*default_port)(const char *scheme), struct err *err)
+{
+    for (size_t i = 0; i < ways->count; i++)
+        for (size_t j = 0; j < ways->way[i].hops.count; j++) {
+            struct hop *hop = &ways->way[i].hops.hop[j];
+            for (size_t k = 0; k < config->block_count; k++)
+                if (is_about(&config->block[k], hop, default_port) &&
+                    apply_block(hop, &config->block[k], err) == -1)
+                    return -1;
+        }
+    return 0;
+}
+
+/* What -o says of the only hop. */
+static int apply_options(struct ways *ways, const struct config *config, struct err *err)
+{
+    const struct hop_block *block = NULL;
+
+    for (size_t i = 0; i < config->block_count && !block; i++)
+        if (!config->block[i].hop.scheme)
+            block = &config->block[i];
+    if (!block)
+        return 0;
+    const char *name = block->hop.settings[0].name;
+    const struct hops *hops = &ways->way[0].hops;
+    if (ways->count > 1)
+        return err_set(err, ERR_USAGE,
+                       "-o: %s: there are %zu routes; write it into the URL of a hop: ?%s=...",
+                       name, ways->count, name);
+    if (hops->count > 1)
+        return err_set(err, ERR_USAGE,
+                       "-o: %s: there are %zu hops; write it into the URL of one: ?%s=...", name,
+                       hops->count, name);
+    if (hops->count == 0)
+        return config_no_hop(name, err);
+    return apply_block(&ways->way[0].hops.hop[0], block, err);
+}
+
+/* --- all of them --- */
+
+int ways_settle(struct ways *ways, const struct config *config, const struct endpoint *target,
+                uint16_t (*default_port)(const char *scheme), struct err *err)
+{
+    char text[] = ENV;
+    struct via env = {.text = text, .place = PLACE_NONE};
+    const struct via *via = config->via_count ? config->via : &env;
+    size_t count = config->via_count ? config->via_count : 1;
+
+    *ways = (struct ways){calloc(count, sizeof(struct way)), 0};
+    if (!ways->way)
+        return err_no_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        ways->count = i + 1;
+        if (settle_way(&ways->way[i], &via[i], target, err) == -1)
+            goto fail;
+    }
+    if (apply_options(ways, config, err) == 0 && apply_blocks(ways, config, default_port, err) == 0)
+        return 0;
+fail:
+    ways_release(ways);
+    return -1;
+}
+
+void ways_release(struct ways *ways)
+{
+    for (size_t i = 0; i < ways->count; i++) {
+        free(ways->way[i].text);
+        free(ways->way[i].reason);
+        hops_release(&ways->way[i].hops);
+    }
+    free(ways->way);
+    *ways = WAYS_INIT;
+}
