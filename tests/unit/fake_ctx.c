@@ -13,6 +13,7 @@ void fake_ctx_init(struct fake_ctx *fake, int64_t limit_ms)
         .deadline_ns = clock_ns() + limit_ms * CLOCK_MS,
         .timeout_ns = limit_ms * CLOCK_MS,
         .cancel_fd = -1,
+        .lost_fd = -1,
         .err = &fake->err,
         .trace = &fake->trace,
         .config = &fake->config,
