@@ -5,6 +5,7 @@
 
 #include "config/words.h"
 #include "core/text.h"
+#include "core/timing.h"
 #include "transports/command.h"
 
 /* The command for this target, for words_free. NULL with err set. */
@@ -55,6 +56,8 @@ static struct stream *exec_dial(const struct hop *hop, const struct dialer *belo
         stream = command_start(&command, ctx);
     else
         (void)err_no_memory(ctx->err);
+    if (stream)
+        timing_mark(ctx, TIMING_HANDSHAKE);
     free(label);
     words_free(words);
     return stream;

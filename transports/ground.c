@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "core/timing.h"
 #include "transports/tcp.h"
 #include "transports/unix.h"
 
@@ -11,7 +12,12 @@ static struct stream *ground_dial(const struct hop *hop, const struct dialer *be
 {
     (void)hop;
     (void)below;
-    return to->path ? unix_dial(to->path, ctx) : tcp_dial(to, ctx);
+    if (!to->path)
+        return tcp_dial(to, ctx);
+    struct stream *stream = unix_dial(to->path, ctx);
+    if (stream)
+        timing_mark(ctx, TIMING_TCP);
+    return stream;
 }
 
 static const char *const ground_schemes[] = {"direct", NULL};

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/exchange.h"
 #include "core/secret.h"
+#include "core/timing.h"
 #include "transports/http_codec.h"
 #include "transports/module.h"
 
@@ -122,6 +123,7 @@ static int prepare_basic(struct tunnel *tunnel)
 
     drop_authorization(tunnel);
     tunnel->authorization = secret ? http_basic(tunnel->user, secret, tunnel->ctx->err) : NULL;
+    timing_mark(tunnel->ctx, TIMING_AUTH);
     return tunnel->authorization ? 0 : -1;
 }
 
@@ -244,10 +246,15 @@ static enum outcome step(struct tunnel *tunnel)
         bool left = tunnel->used && tunnel->reply.total == 0;
         return left && try_another(tunnel) == 0 ? TUNNEL_AGAIN : TUNNEL_FAILED;
     }
-    if (tunnel->reply.status / 100 == 2)
+    if (tunnel->reply.status / 100 == 2) {
+        timing_mark(ctx, TIMING_HANDSHAKE);
         return TUNNEL_UP;
-    if (tunnel->reply.status == 407)
-        return authenticate(tunnel);
+    }
+    if (tunnel->reply.status == 407) {
+        enum outcome outcome = authenticate(tunnel);
+        timing_mark(ctx, TIMING_AUTH);
+        return outcome;
+    }
     (void)err_set(ctx->err, ERR_REFUSED, "%s: %s", tunnel->to->text, tunnel->reply.status_line);
     return TUNNEL_FAILED;
 }
@@ -304,6 +311,36 @@ static struct stream *http_dial(const struct hop *hop, const struct dialer *belo
     return outcome == TUNNEL_HAND_OVER ? module_dial("curl", hop, below, stream, to, ctx) : stream;
 }
 
+/* By the schemes that are the module's: bit 0 NTLM, bit 1 Digest, bit 2 Negotiate. */
+#define ENGINES(names)                                                                             \
+    {                                                                                              \
+        "built in; " names ": the module curl, which is not installed",                            \
+            "built in; " names ": module curl (libcurl)"                                           \
+    }
+static const char *const engines[][2] = {
+    {"built in", "built in"},
+    ENGINES("NTLM"),
+    ENGINES("Digest"),
+    ENGINES("Digest and NTLM"),
+    ENGINES("Negotiate"),
+    ENGINES("Negotiate and NTLM"),
+    ENGINES("Negotiate and Digest"),
+    ENGINES("Negotiate, Digest and NTLM"),
+};
+
+static const char *http_engine(const struct hop *hop)
+{
+    unsigned allowed = HTTP_AUTH_ALL;
+    struct err err = ERR_INIT;
+
+    /* It was checked. */
+    (void)http_auth_allowed(hop, &allowed, &err);
+    err_release(&err);
+    unsigned row = (allowed & HTTP_AUTH_NTLM ? 1U : 0U) | (allowed & HTTP_AUTH_DIGEST ? 2U : 0U) |
+                   (allowed & HTTP_AUTH_NEGOTIATE ? 4U : 0U);
+    return engines[row][module_exists("curl")];
+}
+
 static const char *const http_schemes[] = {"http", NULL};
 static const char *const http_settings[] = {CREDENTIAL_SETTINGS, "auth", "header", NULL};
 
@@ -313,5 +350,6 @@ const struct transport http_transport = {
     .settings = http_settings,
     .default_port = 80,
     .check = http_check,
+    .engine = http_engine,
     .dial = http_dial,
 };

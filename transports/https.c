@@ -22,6 +22,12 @@ static struct stream *https_dial(const struct hop *hop, const struct dialer *bel
     return module_dial("curl", hop, below, NULL, to, ctx);
 }
 
+static const char *https_engine(const struct hop *hop)
+{
+    (void)hop;
+    return module_exists("curl") ? "module curl (libcurl)" : "module curl, which is not installed";
+}
+
 static const char *const https_schemes[] = {"https", NULL};
 static const char *const https_settings[] = {
     CREDENTIAL_SETTINGS, "auth", "header", "cafile", "cert", "key", "insecure", NULL};
@@ -33,5 +39,6 @@ const struct transport https_transport = {
     .default_port = 443,
     .layered = true,
     .check = https_check,
+    .engine = https_engine,
     .dial = https_dial,
 };

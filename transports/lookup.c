@@ -2,6 +2,7 @@
 #include "transports/lookup.h"
 
 #include "core/clock.h"
+#include "core/timing.h"
 #include "transports/resolve.h"
 
 static int wait_for_all(struct resolve *resolve, const struct addresses *addresses, struct ctx *ctx)
@@ -34,6 +35,8 @@ int lookup(const struct endpoint *to, int family, struct addresses *addresses, s
         (void)err_wrap(ctx->err, "name: %s", to->host);
     else if (!question_answered(&question))
         done = resolve_fail(resolve, ctx->err);
+    else
+        timing_mark(ctx, TIMING_NAME);
     resolve_free(resolve);
     return done;
 }

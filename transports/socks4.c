@@ -4,6 +4,7 @@
 
 #include "config/credential.h"
 #include "core/exchange.h"
+#include "core/timing.h"
 #include "transports/lookup.h"
 #include "transports/socks.h"
 #include "transports/socks_codec.h"
@@ -51,8 +52,10 @@ static struct stream *socks4_dial(const struct hop *hop, const struct dialer *be
     struct stream *stream = dialer_dial(below, &hop->address, ctx);
     if (!stream)
         return NULL;
-    if (shake_hands(stream, &target, user ? user : "", ctx) == 0)
+    if (shake_hands(stream, &target, user ? user : "", ctx) == 0) {
+        timing_mark(ctx, TIMING_HANDSHAKE);
         return stream;
+    }
     (void)err_wrap(ctx->err, "%s", to->text);
     stream_close(stream);
     return NULL;

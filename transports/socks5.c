@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/exchange.h"
 #include "core/secret.h"
+#include "core/timing.h"
 #include "transports/lookup.h"
 #include "transports/socks.h"
 #include "transports/socks_codec.h"
@@ -84,6 +85,7 @@ static int make_login(struct socks5 *socks, struct socks_message *out)
 
     if (!password)
         return -1;
+    timing_mark(socks->ctx, TIMING_AUTH);
     /* The secret is kept, so this can't be true twice. */
     socks->late = clock_ns() - asked_ns > PATIENCE_NS;
     if (socks->late)
@@ -110,6 +112,7 @@ static int receive_method(const struct socks5 *socks)
         !(method == SOCKS_METHOD_PASSWORD && socks->user))
         return err_set(err, ERR_REFUSED, "the proxy chose the method 0x%02x, which was not offered",
                        (unsigned)method);
+    timing_mark(socks->ctx, TIMING_HANDSHAKE);
     TRACE(socks->ctx->trace, "socks", "%s",
           method == SOCKS_METHOD_PASSWORD ? "the proxy wants a login" : "no login needed");
     return method;
@@ -122,6 +125,7 @@ static int receive_login(struct socks5 *socks)
     if (exchange_receive(socks->stream, reply, sizeof(reply), socks->ctx) == -1)
         return -1;
     int done = socks5_parse_login(reply, socks->ctx->err);
+    timing_mark(socks->ctx, TIMING_AUTH);
     socks->turned_down = done == -1 && socks->ctx->err->code == ERR_AUTH;
     return done;
 }
@@ -138,7 +142,10 @@ static int receive_reply(struct socks5 *socks)
     int size = socks5_parse_reply(head, &socks->code, socks->ctx->err);
     if (size == -1)
         return -1;
-    return exchange_receive(socks->stream, rest, (size_t)size, socks->ctx);
+    if (exchange_receive(socks->stream, rest, (size_t)size, socks->ctx) == -1)
+        return -1;
+    timing_mark(socks->ctx, TIMING_HANDSHAKE);
+    return 0;
 }
 
 /* --- the handshake, in turns and in one flight --- */

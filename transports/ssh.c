@@ -7,6 +7,7 @@
 #include "config/credential.h"
 #include "config/words.h"
 #include "core/text.h"
+#include "core/timing.h"
 #include "transports/dialer.h"
 #include "transports/module.h"
 #include "transports/openssh.h"
@@ -227,7 +228,10 @@ static struct stream *dial_openssh(const struct ssh_gateway *gateway, const stru
         if (!stream)
             return NULL;
     }
-    return openssh_dial(gateway, stream, to, ctx);
+    stream = openssh_dial(gateway, stream, to, ctx);
+    if (stream)
+        timing_mark(ctx, TIMING_HANDSHAKE);
+    return stream;
 }
 
 /* *lacking is set where libssh2 turns out not to be enough. */
@@ -280,6 +284,24 @@ static struct stream *ssh_dial(const struct hop *hop, const struct dialer *below
     return stream;
 }
 
+/* What may do it, by the setting, whether the module is there, and whether ssh(1) is. */
+static const char *const engines[ENGINES][2][2] = {
+    [ENGINE_AUTO] = {{"neither the module ssh nor an ssh(1) is installed",
+                      "ssh(1), for the module ssh is not installed"},
+                     {"module ssh (libssh2), for there is no ssh(1)",
+                      "module ssh (libssh2), or ssh(1) where that can do more"}},
+    [ENGINE_LIBSSH2] = {{"module ssh, which is not installed",
+                         "module ssh, which is not installed"},
+                        {"module ssh (libssh2)", "module ssh (libssh2)"}},
+    [ENGINE_OPENSSH] = {{"ssh(1), which is not installed", "ssh(1)"},
+                        {"ssh(1), which is not installed", "ssh(1)"}},
+};
+
+static const char *ssh_engine(const struct hop *hop)
+{
+    return engines[engine_of(hop)][module_exists("ssh")][openssh_exists()];
+}
+
 static const char *const schemes[] = {"ssh", NULL};
 static const char *const settings[] = {CREDENTIAL_SETTINGS, SSH_GATEWAY_KEYWORDS, "engine", "exec",
                                        NULL};
@@ -291,6 +313,7 @@ const struct transport ssh_transport = {
     .finds_port = true,
     .layered = true,
     .check = ssh_check,
+    .engine = ssh_engine,
     .prepare = ssh_prepare,
     .dial = ssh_dial,
 };

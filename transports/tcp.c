@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/os.h"
 #include "core/text.h"
+#include "core/timing.h"
 #include "transports/happy.h"
 #include "transports/resolve.h"
 
@@ -27,6 +28,7 @@ struct tcp_dial {
     struct ctx *ctx;
     struct addresses addresses;
     struct resolve *resolve; /* NULL when the host is an address */
+    bool begun;              /* an address is tried, or was */
 };
 
 /* --- the network for happy.c --- */
@@ -63,6 +65,9 @@ static int tcp_connect(void *net, const struct address *to)
 
     if (fd == -1)
         return -1;
+    if (dial->resolve && !dial->begun)
+        timing_mark(dial->ctx, TIMING_NAME);
+    dial->begun = true;
     TRACE(dial->ctx->trace, "tcp", "connecting to %s", address_text(to, text));
     tcp_set_options(fd);
     if (connect(fd, &to->sa.any, to->len) == -1 && errno != EINPROGRESS && errno != EINTR) {
@@ -224,6 +229,7 @@ struct stream *tcp_dial(const struct endpoint *to, struct ctx *ctx)
     addresses_init(&dial.addresses);
     int fd = tcp_reach(&dial, to);
     if (fd != -1) {
+        timing_mark(ctx, TIMING_TCP);
         stream = stream_fd_new(fd, fd);
         if (!stream) {
             (void)err_set(ctx->err, ERR_CONNECT, "tcp: %s: %s", to->text, strerror(errno));

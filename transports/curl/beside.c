@@ -48,6 +48,8 @@ static struct beside *beside_new(struct transfer *transfer, const struct ctx *ct
     *beside = (struct beside){.transfer = transfer, .ctx = *ctx};
     beside->err = ERR_INIT;
     beside->ctx.err = &beside->err;
+    /* The thread may be left behind. */
+    beside->ctx.timing = NULL;
     if (os_pipe(beside->done) == 0)
         return beside;
     free(beside);

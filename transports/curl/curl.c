@@ -8,6 +8,7 @@
 
 #include "config/credential.h"
 #include "core/clock.h"
+#include "core/timing.h"
 #include "transports/curl/beside.h"
 #include "transports/curl/tls_stream.h"
 #include "transports/curl/transfer.h"
@@ -192,6 +193,7 @@ static int log_in(struct login *login, struct transfer *transfer)
         secret = credential_secret(login->hop, login->ctx);
         if (!secret)
             return -1;
+        timing_mark(login->ctx, TIMING_AUTH);
     }
     if (clock_ns() - asked_ns > IDLE_MAX_NS)
         dialer_drop_ready(login->below);
@@ -276,12 +278,15 @@ static struct stream *attempt(struct login *login, struct transfer **transfer, b
                                                         : transfer_run(*transfer);
     if (!*transfer)
         return NULL;
-    if (code == CURLE_OK)
+    if (code == CURLE_OK) {
+        timing_mark(ctx, TIMING_HANDSHAKE);
         return harvest(transfer);
+    }
     if (ctx->err->code == ERR_NONE && !transfer_is_loop(*transfer) &&
-        transfer_answered(*transfer) && (*transfer)->reply.status == 407)
+        transfer_answered(*transfer) && (*transfer)->reply.status == 407) {
         *again = next_login(login, *transfer) == 0;
-    else if (may_redial(login, *transfer))
+        timing_mark(ctx, TIMING_AUTH);
+    } else if (may_redial(login, *transfer))
         *again = true;
     else
         (void)explain(login, *transfer, code);

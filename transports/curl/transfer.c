@@ -15,6 +15,7 @@
 #include "core/address.h"
 #include "core/clock.h"
 #include "core/text.h"
+#include "core/timing.h"
 #include "transports/http.h"
 
 /* --- sockets for libcurl --- */
@@ -132,7 +133,11 @@ static bool has_login(const char *request, size_t size)
 /* What was heard until now was the answer to another request. */
 static void note_request(struct transfer *transfer, const char *request, size_t size)
 {
-    if (transfer->login_sent && transfer_answered(transfer) && transfer->reply.status == 407)
+    bool again = transfer_answered(transfer) && transfer->reply.status == 407;
+
+    if (again)
+        timing_mark(transfer->ctx, TIMING_AUTH);
+    if (transfer->login_sent && again)
         transfer->refusals++;
     transfer->requests++;
     transfer->login_sent = transfer->login_sent || has_login(request, size);
@@ -155,8 +160,10 @@ static int take_words(CURL *easy, curl_infotype type, char *text, size_t size, v
         return 0;
     TRACE_LEVEL(2, transfer->trace, "curl", "%.*s", (int)size, text);
     /* It has no other way to say that TLS is up. */
-    if (size > strlen(up) && strncmp(text, up, strlen(up)) == 0)
+    if (size > strlen(up) && strncmp(text, up, strlen(up)) == 0) {
         transfer->tls_up = true;
+        timing_mark(transfer->ctx, TIMING_TLS);
+    }
     if (size > strlen(gss) && strncmp(text, gss, strlen(gss)) == 0) {
         free(transfer->gss);
         text += strlen(gss);

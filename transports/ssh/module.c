@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/timing.h"
 #include "transports/ssh/algorithms.h"
 #include "transports/ssh/auth.h"
 #include "transports/ssh/channel.h"
@@ -69,9 +70,11 @@ static int log_in(struct session *session, const struct host_key_book *book, cha
     if (session_shake_hands(session, lacking, &hurried) == -1 ||
         host_key_check(book, session, ctx) == -1)
         return -1;
+    timing_mark(ctx, TIMING_TLS);
     session->timing = true;
     int done = auth_log_in(session, lacking, ctx);
     session->timing = false;
+    timing_mark(ctx, TIMING_AUTH);
     return done;
 }
 
@@ -89,7 +92,9 @@ static struct stream *ssh_dial(const struct ssh_gateway *gateway, struct stream 
     struct session *session = session_new(gateway, algorithms, below, ctx);
     if (session && log_in(session, &book, lacking, ctx) == 0)
         stream = channel_open(session, to, ctx);
-    if (!stream)
+    if (stream)
+        timing_mark(ctx, TIMING_HANDSHAKE);
+    else
         session_free(session);
     free(algorithms);
     host_key_book_release(&book);
