@@ -314,18 +314,18 @@ static struct stream *http_dial(const struct hop *hop, const struct dialer *belo
 /* By the schemes that are the module's: bit 0 NTLM, bit 1 Digest, bit 2 Negotiate. */
 #define ENGINES(names)                                                                             \
     {                                                                                              \
-        "built in; " names ": the module curl, which is not installed",                            \
-            "built in; " names ": module curl (libcurl)"                                           \
+        "built in; module curl, which is not installed, for " names,                               \
+            "built in; module curl for " names                                                     \
     }
 static const char *const engines[][2] = {
     {"built in", "built in"},
     ENGINES("NTLM"),
     ENGINES("Digest"),
-    ENGINES("Digest and NTLM"),
+    ENGINES("Digest, NTLM"),
     ENGINES("Negotiate"),
-    ENGINES("Negotiate and NTLM"),
-    ENGINES("Negotiate and Digest"),
-    ENGINES("Negotiate, Digest and NTLM"),
+    ENGINES("Negotiate, NTLM"),
+    ENGINES("Negotiate, Digest"),
+    ENGINES("Negotiate, Digest, NTLM"),
 };
 
 static const char *http_engine(const struct hop *hop)

@@ -286,10 +286,11 @@ static struct stream *attempt(struct login *login, struct transfer **transfer, b
         transfer_answered(*transfer) && (*transfer)->reply.status == 407) {
         *again = next_login(login, *transfer) == 0;
         timing_mark(ctx, TIMING_AUTH);
-    } else if (may_redial(login, *transfer))
+    } else if (may_redial(login, *transfer)) {
         *again = true;
-    else
+    } else {
         (void)explain(login, *transfer, code);
+    }
     return NULL;
 }
 
