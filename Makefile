@@ -131,7 +131,7 @@ UNIT_HELP_OBJ := $(UNIT_HELP_SRC:%.c=$(BUILD)/%.o)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 # All that a test can link: everything but the commands themselves.
 UNIT_OBJ := $(UNIT_HELP_OBJ) $(filter-out %/module_shared.o %/module_static.o,$(LIB_OBJ)) \
-	$(BUILD)/transports/module_static.o $(MODULE_OBJ) $(BUILD)/cmd/options.o
+	$(BUILD)/transports/module_static.o $(MODULE_OBJ) $(BUILD)/cmd/options.o $(BUILD)/cmd/json.o
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
 # The peer, and what runs a target over files where libFuzzer does not.
 FUZZ_OBJ := $(BUILD)/tests/fuzz/fuzz.o $(BUILD)/tests/fuzz/once.o

@@ -13,8 +13,15 @@
  */
 struct route *route_new(struct hops *hops, const struct trace *trace, struct err *err);
 
+/* Are the settings of a hop right that is in no route? One of a scheme that isn't built in is left
+ * alone. 0, or -1 with err set (ERR_USAGE). */
+int route_check_settings(struct hop *hop, struct err *err);
+
 /* The name of the first hop whose streams can't be passed as a socket, or NULL. */
 const char *route_layered(const struct route *route);
+
+/* Do all values of this setting count, and not the first alone? */
+bool route_setting_adds_up(const char *name);
 
 /* NULL is allowed. */
 void route_free(struct route *route);
