@@ -136,6 +136,7 @@ static void takes_as_many_as_it_says(void **state)
     fds[CTX_WAIT_FDS - 1].fd = ready[0];
     fake_ctx_init(&fake, UNIT_WAIT_MS);
     fake.ctx.cancel_fd = quiet[1];
+    fake.ctx.lost_fd = quiet[1];
     assert_int_equal(ctx_wait(&fake.ctx, fds, CTX_WAIT_FDS, CLOCK_NEVER), 1);
     assert_int_equal(fds[CTX_WAIT_FDS - 1].revents, POLLIN);
     assert_int_equal(fds[0].revents, 0);
@@ -148,12 +149,21 @@ static void takes_as_many_as_it_says(void **state)
 static const struct cancel_row {
     const char *name;
     void (*make)(int ends[2]);
-    int kept; /* the end that is cancel_fd; the other one closes */
+    int kept;  /* the end that is watched; the other one closes */
+    bool lost; /* it is lost_fd instead of cancel_fd */
 } cancel_rows[] = {
-    {"the reader of a pipe goes", fd_pipe, 1},
-    {"the writer of a pipe goes", fd_pipe, 0},
-    {"the other end of a socket pair goes", fd_socketpair, 0},
+    {"the reader of a pipe goes", fd_pipe, 1, false},
+    {"the writer of a pipe goes", fd_pipe, 0, false},
+    {"the other end of a socket pair goes", fd_socketpair, 0, false},
+    {"the race is lost", fd_pipe, 0, true},
+    {"the race is lost, by a socket", fd_socketpair, 1, true},
 };
+
+static void watch(struct ctx *ctx, int fd, bool lost)
+{
+    ctx->cancel_fd = lost ? -1 : fd;
+    ctx->lost_fd = lost ? fd : -1;
+}
 
 /* An event that is there at the same time does not hide the cancellation. */
 static void cancel(void **state)
@@ -167,7 +177,7 @@ static void cancel(void **state)
     fd_pipe(ready);
     struct pollfd pfd = {.fd = ready[1], .events = POLLOUT};
     fake_ctx_init(&fake, UNIT_WAIT_MS);
-    fake.ctx.cancel_fd = ends[row->kept];
+    watch(&fake.ctx, ends[row->kept], row->lost);
     assert_int_equal(ctx_wait(&fake.ctx, &pfd, 1, CLOCK_NEVER), 1);
     assert_err_unset(&fake.err);
 
@@ -191,9 +201,9 @@ static void only_a_hang_up_cancels(void **state)
     fd_pipe(ends);
     (void)fd_fill(ends[1]);
     fake_ctx_init(&fake, UNIT_WAIT_MS);
-    for (int end = 0; end < 2; end++) {
+    for (int i = 0; i < 4; i++) {
         int64_t until = clock_ns() + 20 * CLOCK_MS;
-        fake.ctx.cancel_fd = ends[end];
+        watch(&fake.ctx, ends[i % 2], i >= 2);
         assert_int_equal(ctx_wait(&fake.ctx, NULL, 0, until), 0);
         assert_true(clock_ns() >= until);
         assert_err_unset(&fake.err);
@@ -231,6 +241,56 @@ static void cancel_wakes_a_sleeper(void **state)
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_err_silent(&fake.err);
     fd_close(&ends[1]);
+}
+
+/* Each ends the wait while the other one has nothing to say, and the trace says which it was. */
+static void called_off_by_either(void **state)
+{
+    (void)state;
+    static const char *const said[] = {"nobody waits for the result", "another route is up"};
+
+    for (int i = 0; i < 2; i++) {
+        struct fake_ctx fake;
+        int ends[2][2], log[2];
+        char line[200] = "";
+
+        fd_pipe(ends[0]);
+        fd_pipe(ends[1]);
+        fd_pipe(log);
+        fake_ctx_init(&fake, UNIT_WAIT_MS);
+        fake.ctx.cancel_fd = ends[0][0];
+        fake.ctx.lost_fd = ends[1][0];
+        fake.trace.level = 1;
+        fake.trace.fd = log[1];
+        assert_int_equal(ctx_wait(&fake.ctx, NULL, 0, clock_ns()), 0);
+        fd_close(&ends[i][1]);
+        assert_int_equal(ctx_wait(&fake.ctx, NULL, 0, CLOCK_NEVER), -1);
+        assert_err_silent(&fake.err);
+        assert_true(read(log[0], line, sizeof(line) - 1) > 0);
+        assert_contains(line, said[i]);
+        fd_close(&log[0]);
+        fd_close(&log[1]);
+        for (int j = 0; j < 4; j++)
+            fd_close(&ends[j / 2][j % 2]);
+    }
+}
+
+static void lost_race_wakes_a_sleeper(void **state)
+{
+    (void)state;
+    struct fake_ctx fake;
+    int ends[2];
+    pthread_t thread;
+
+    fd_pipe(ends);
+    fake_ctx_init(&fake, UNIT_WAIT_MS);
+    fake.ctx.lost_fd = ends[0];
+    struct delayed_close delayed = {ends[1], clock_ns() + 20 * CLOCK_MS};
+    assert_int_equal(pthread_create(&thread, NULL, close_later, &delayed), 0);
+    assert_int_equal(ctx_wait(&fake.ctx, NULL, 0, CLOCK_NEVER), -1);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_err_silent(&fake.err);
+    fd_close(&ends[0]);
 }
 
 static void first_error_stays(void **state)
@@ -298,6 +358,8 @@ int main(void)
     UNIT_ROWS(&unit, cancel, cancel_rows);
     UNIT_TEST(&unit, only_a_hang_up_cancels);
     UNIT_TEST(&unit, cancel_wakes_a_sleeper);
+    UNIT_TEST(&unit, called_off_by_either);
+    UNIT_TEST(&unit, lost_race_wakes_a_sleeper);
     UNIT_TEST(&unit, first_error_stays);
     UNIT_TEST(&unit, signals_do_not_end_a_wait);
     return unit_run(&unit, "ctx");

@@ -129,6 +129,127 @@ static void codes_are_exit_statuses(void **state)
         assert_int_equal(in_order[i], i);
 }
 
+/* --- several lines --- */
+
+/* The lines of `err` are these, up to a NULL. */
+static void lines_are(const struct err *err, const char *const *lines)
+{
+    const struct err *line = err;
+
+    for (; line && *lines; line = line->next)
+        assert_string_equal(err_text(line), *lines++);
+    assert_null(line);
+    assert_null(*lines);
+}
+
+/* Appends a message of its own. */
+static void append(struct err *err, enum err_code code, const char *text)
+{
+    struct err more = ERR_INIT;
+
+    (void)err_set(&more, code, "%s", text);
+    assert_int_equal(err_append(err, &more), -1);
+    assert_err_unset(&more);
+    assert_null(more.next);
+    assert_null(more.text);
+}
+
+static void append_adds_lines(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"one", "two", "three", NULL};
+    struct err err = ERR_INIT;
+
+    append(&err, ERR_CONNECT, "one");
+    assert_int_equal(err.code, ERR_CONNECT);
+    append(&err, ERR_AUTH, "two");
+    append(&err, ERR_TIME, "three");
+    assert_int_equal(err.code, ERR_CONNECT);
+    lines_are(&err, lines);
+    err_release(&err);
+    assert_err_unset(&err);
+    assert_null(err.next);
+    err_release(&err);
+}
+
+/* What has several lines itself brings all of them. */
+static void append_takes_all_lines(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"one", "two", "three", "four", NULL};
+    struct err err = ERR_INIT, more = ERR_INIT;
+
+    append(&err, ERR_REFUSED, "one");
+    append(&err, ERR_REFUSED, "two");
+    append(&more, ERR_NAME, "three");
+    append(&more, ERR_NAME, "four");
+    assert_int_equal(err_append(&err, &more), -1);
+    assert_err_unset(&more);
+    assert_null(more.next);
+    lines_are(&err, lines);
+    assert_int_equal(err.code, ERR_REFUSED);
+    err_release(&err);
+}
+
+static void append_leaves_silence_out(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"one", NULL};
+    struct err err = ERR_INIT, more = ERR_INIT;
+
+    assert_int_equal(err_append(&err, &more), -1);
+    assert_err_unset(&err);
+    (void)err_set_silent(&more, ERR_STREAM);
+    assert_int_equal(err_append(&err, &more), -1);
+    assert_err_unset(&err);
+    assert_err_unset(&more);
+
+    append(&err, ERR_TIME, "one");
+    (void)err_set_silent(&more, ERR_STREAM);
+    assert_int_equal(err_append(&err, &more), -1);
+    assert_err_unset(&more);
+    assert_int_equal(err_append(&err, &more), -1);
+    lines_are(&err, lines);
+    assert_int_equal(err.code, ERR_TIME);
+    err_release(&err);
+}
+
+/* -q is for all of the message. */
+static void silence_takes_all_lines(void **state)
+{
+    (void)state;
+    struct err err = ERR_INIT;
+
+    append(&err, ERR_AUTH, "one");
+    append(&err, ERR_TIME, "two");
+    append(&err, ERR_TIME, "three");
+    err_silence(&err);
+    assert_int_equal(err.code, ERR_AUTH);
+    assert_null(err.next);
+    assert_null(err.text);
+    assert_true(err.silent);
+    assert_string_equal(err_text(&err), "");
+    err_release(&err);
+    assert_false(err.silent);
+    assert_err_unset(&err);
+}
+
+/* Whose layer is named, and what is put in front, is the first line's business. */
+static void wrap_is_for_the_first_line(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"host: hop 1: one", "two", NULL};
+    struct err err = ERR_INIT;
+
+    append(&err, ERR_AUTH, "one");
+    append(&err, ERR_TIME, "two");
+    (void)err_place(&err, "hop %d", 1);
+    (void)err_place(&err, "hop %d", 2);
+    (void)err_wrap(&err, "host");
+    lines_are(&err, lines);
+    err_release(&err);
+}
+
 int main(void)
 {
     static struct unit unit;
@@ -141,5 +262,10 @@ int main(void)
     UNIT_TEST(&unit, long_text_is_cut);
     UNIT_TEST(&unit, release_makes_fit_again);
     UNIT_TEST(&unit, codes_are_exit_statuses);
+    UNIT_TEST(&unit, append_adds_lines);
+    UNIT_TEST(&unit, append_takes_all_lines);
+    UNIT_TEST(&unit, append_leaves_silence_out);
+    UNIT_TEST(&unit, silence_takes_all_lines);
+    UNIT_TEST(&unit, wrap_is_for_the_first_line);
     return unit_run(&unit, "err");
 }
