@@ -103,8 +103,8 @@ MAN1 := $(wildcard cmd/*.1)
 MAN5 := $(wildcard config/*.5)
 
 # What an out-of-tree transport includes: transport.h and all that it stands on.
-PUBLIC_HEADERS := transports/transport.h config/credential.h config/hop.h core/clock.h core/ctx.h \
-	core/endpoint.h core/err.h core/exchange.h core/stream.h core/text.h core/trace.h
+PUBLIC_HEADERS := transports/transport.h config/credential.h config/hop.h config/place.h core/clock.h core/ctx.h \
+	core/endpoint.h core/err.h core/exchange.h core/stream.h core/text.h core/timing.h core/trace.h
 # The functions of those, and what our own modules need besides: all that a module can see of the executable.
 SYMBOLS := transports/public.syms
 

@@ -13,11 +13,12 @@
 
 int handover_run(int argc, char **argv, struct err *err)
 {
-    struct trace trace = {0, clock_ns(), STDERR_FILENO};
+    struct trace trace = {.start_ns = clock_ns(), .fd = STDERR_FILENO};
     struct ctx ctx = {
         .deadline_ns = trace.start_ns + LIMIT_NS,
         .timeout_ns = LIMIT_NS,
         .cancel_fd = STDOUT_FILENO,
+        .lost_fd = -1,
         .err = err,
         .trace = &trace,
     };

@@ -47,10 +47,10 @@ static int hold_standard_descriptors(struct err *err)
     return err->code == ERR_NONE ? 0 : -1;
 }
 
-/* One line, in one write, so that it stays whole among those of other processes. */
-static void print_failure(const struct command *command, const struct err *err)
+/* In one write, so that it stays whole among those of other processes. */
+static void print_line(const struct command *command, const char *text)
 {
-    char *escaped = text_escape(err_text(err));
+    char *escaped = text_escape(text);
     char *line = escaped ? text_join(command->name, ": ", escaped, "\n", (char *)NULL) : NULL;
 
     if (line)
@@ -70,8 +70,9 @@ int main(int argc, char **argv)
 
     if (hold_standard_descriptors(&err) == 0)
         status = command->run(argc, argv, &err);
-    if (*err_text(&err))
-        print_failure(command, &err);
+    for (const struct err *line = &err; line; line = line->next)
+        if (*err_text(line))
+            print_line(command, err_text(line));
     err_release(&err);
     return status;
 }

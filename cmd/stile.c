@@ -1,55 +1,85 @@
 /* SPDX-License-Identifier: MIT */
-/* The ProxyCommand: options, then a dial, then the descriptor is passed or the bytes are
- * relayed. */
+/* The ProxyCommand: options, config, routes; then connect.c, or what --explain and --check tell. */
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/check.h"
 #include "cmd/command.h"
-#include "config/jump.h"
+#include "cmd/connect.h"
+#include "cmd/explain.h"
+#include "cmd/list.h"
 #include "cmd/options.h"
-#include "cmd/worker.h"
 #include "config/config.h"
 #include "config/duration.h"
+#include "config/file.h"
 #include "core/clock.h"
 #include "core/ctx.h"
 #include "core/endpoint.h"
 #include "core/fdpass.h"
-#include "core/relay.h"
-#include "transports/route.h"
+#include "core/log.h"
+#include "transports/race.h"
+#include "transports/registry.h"
 
 /* What the command line says. */
 struct request {
     struct config config;
-    const char *hops;  /* of -x; NULL: not said */
-    const char *jumps; /* of -J; NULL: not said. Neither: direct */
+    struct words routes; /* of -x */
+    const char *jumps;   /* of -J; NULL: not said */
+    const char *file;    /* of -F; NULL: not said */
     struct words settings;
+    const char *list;
+    bool explain;
+    bool check;
+    bool json;
     bool help;
     bool version;
 };
 
-static int set_duration(const struct option_row *row, void *field, const char *value,
-                        struct err *err)
+static int set_timeout(const struct option_row *row, void *field, const char *value,
+                       struct err *err)
 {
+    static const struct place place = {"-w", 0};
+    struct config *config = field;
+
     (void)row;
-    return duration_parse(value, field, err);
+    config_mark(config, "Timeout", &place);
+    return duration_parse(value, &config->timeout_ns, err);
 }
 
-static int set_way(const struct option_row *row, void *field, const char *value, struct err *err)
+static int set_family(const struct option_row *row, void *field, const char *value, struct err *err)
 {
-    const char **way = field;
+    static const struct place v4 = {"-4", 0}, v6 = {"-6", 0};
+    struct config *config = field;
 
-    if (*way)
-        return err_set(err, ERR_USAGE, "-%c may be given once; put commas between hops",
-                       row->letter);
-    *way = value;
+    (void)value;
+    (void)err;
+    config->family = row->constant;
+    config_mark(config, "AddressFamily", row->constant == AF_INET ? &v4 : &v6);
+    return 0;
+}
+
+static int set_once(const struct option_row *row, void *field, const char *value, struct err *err)
+{
+    const char **text = field;
+
+    if (*text)
+        return err_set(err, ERR_USAGE, "-%c may be given once%s", row->letter,
+                       row->letter == 'J' ? "; put commas between hops" : "");
+    *text = value;
+    return 0;
+}
+
+static int set_list(const struct option_row *row, void *field, const char *value, struct err *err)
+{
+    (void)row;
+    (void)err;
+    *(const char **)field = value;
     return 0;
 }
 
@@ -58,22 +88,27 @@ static int set_way(const struct option_row *row, void *field, const char *value,
 static const struct option_row rows[] = {
     {.letter = '4',
      .help = "use IPv4 addresses only",
-     .field = FIELD(config.family),
-     .apply = option_int,
+     .field = FIELD(config),
+     .apply = set_family,
      .constant = AF_INET},
     {.letter = '6',
      .help = "use IPv6 addresses only",
-     .field = FIELD(config.family),
-     .apply = option_int,
+     .field = FIELD(config),
+     .apply = set_family,
      .constant = AF_INET6},
+    {.letter = 'F',
+     .value = "file",
+     .help = "read this config instead of the usual ones; none = no config",
+     .field = FIELD(file),
+     .apply = set_once},
     {.letter = 'J',
      .value = "dest[,dest...]",
      .help = "go through these ssh gateways, nearest first",
      .field = FIELD(jumps),
-     .apply = set_way},
+     .apply = set_once},
     {.letter = 'o',
      .value = "name=value",
-     .help = "a setting of the hop, as in its URL",
+     .help = "a keyword of the config, or a setting of the hop",
      .field = FIELD(settings),
      .apply = option_word},
     {.letter = 'q',
@@ -87,17 +122,34 @@ static const struct option_row rows[] = {
     {.letter = 'w',
      .value = "time",
      .help = "give up when not connected within this time (60s)",
-     .field = FIELD(config.timeout_ns),
-     .apply = set_duration},
+     .field = FIELD(config),
+     .apply = set_timeout},
     {.letter = 'x',
      .value = "hop[,hop...]",
-     .help = "go through these proxies, nearest first",
-     .field = FIELD(hops),
-     .apply = set_way},
+     .help = "go through these proxies, nearest first; again for alternatives",
+     .field = FIELD(routes),
+     .apply = option_word},
+    {.name = "check",
+     .help = "try every route, and say how it went",
+     .field = FIELD(check),
+     .apply = option_true},
+    {.name = "explain",
+     .help = "say what would be tried and why, and try nothing",
+     .field = FIELD(explain),
+     .apply = option_true},
     {.name = "fdpass",
      .help = "hand the socket to ssh and end (ProxyUseFdpass yes)",
      .field = FIELD(config.fdpass),
      .apply = option_true},
+    {.name = "json",
+     .help = "--check and --explain for programs",
+     .field = FIELD(json),
+     .apply = option_true},
+    {.name = "list",
+     .value = "what",
+     .help = "list options, keywords or settings",
+     .field = FIELD(list),
+     .apply = set_list},
     {.name = "help", .help = "show this text", .field = FIELD(help), .apply = option_true},
     {.letter = 'V',
      .name = "version",
@@ -118,162 +170,185 @@ static void print_help(void)
     options_help(rows, ROW_COUNT, stdout);
     (void)fputs("\nA hop is scheme://[user@]host[:port][?name=value&...], and the scheme one of\n"
                 "socks5, socks5h, socks4, socks4a, http, https, ssh; the host may be unix:/path.\n"
-                "Or it is exec:command. Or direct, alone. -o is for a route of one hop.\n"
+                "Or it is exec:command. Or direct, alone; or env, alone: the proxy variables.\n"
                 "A dest is [user@]host[:port], and short for ssh://[user@]host[:port].\n"
                 "A time is in seconds (30, 1.5) or has a unit (300ms, 90s, 2m, 1h).\n"
                 "Exit status: 0 done, 1 stream broke, 2 usage, 3 no such name, 4 no connection,\n"
                 "5 refused by a proxy, 6 authentication, 7 out of time, 8 module missing.\n"
-                "Manual: stile(1).\n",
+                "Manual: stile(1), stile_config(5).\n",
                 stdout);
 }
 
-/* Answers --help and --version. They stand alone: as a host name from a stranger they are
+/* Answers --help, --version and --list. They stand alone: as a host name from a stranger they are
  * refused, so that nothing but stream bytes can get onto a ProxyCommand's stdout. */
 static int answer(const struct request *request, int operands, struct err *err)
 {
+    int done = 0;
+
     if (operands > 0)
         return err_set(err, ERR_USAGE,
-                       "--help and --version stand alone; a host can't start with '-'");
+                       "--help, --list and --version stand alone; a host can't start with '-'");
     if (request->help)
         print_help();
-    else
+    else if (request->version)
         (void)printf("stile %s\n", STILE_VERSION);
+    else
+        done = list_print(request->list, rows, ROW_COUNT, stdout, err);
     if (fflush(stdout) == EOF)
         return err_set(err, ERR_STREAM, "stdout: %s", strerror(errno));
+    return done;
+}
+
+/* --- what is wanted --- */
+
+/* Brings -x, -J and -o into the config. 0, or -1 with err set. */
+static int take_words(struct request *request, struct err *err)
+{
+    static const struct place by_route = {"-x", 0}, by_jump = {"-J", 0};
+    struct config *config = &request->config;
+
+    if (request->routes.count && request->jumps)
+        return err_set(err, ERR_USAGE, "-J and -x exclude each other; -x takes ssh://... as well");
+    for (size_t i = 0; i < request->routes.count; i++)
+        if (config_via(config, request->routes.word[i], false, &by_route, err) == -1)
+            return -1;
+    if (request->jumps && config_via(config, request->jumps, true, &by_jump, err) == -1)
+        return -1;
+    for (size_t i = 0; i < request->settings.count; i++)
+        if (config_option(config, request->settings.word[i], err) == -1)
+            return err_wrap(err, "-o");
     return 0;
 }
 
-static bool is_pipe_or_socket(int fd)
+/* What is wrong with a Hop block is said even where the hop is in no route. 0, or -1 with err set. */
+static int check_blocks(struct config *config, struct err *err)
 {
-    struct stat st;
-
-    return fstat(fd, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
-}
-
-/*
- * Leaves the process group of ssh, now that nobody will be asked for anything.
- *
- * With ControlPersist the ssh master goes to a session of its own, but its helper stays behind in
- * the first terminal's foreground group: a Ctrl-C there, or closing the window, would kill the
- * helper and with it the connection that other sessions share. In a group of its own it gets
- * neither. ssh ends its helper by a SIGHUP to the pid, which still arrives, and by closing the
- * pipes.
- *
- * Only where ssh, or whoever has started us, is in the group with us: a shell with job control
- * makes one for each command line, and expects to stop and to interrupt all of it. And only where
- * both ends are pipes or sockets, for then the relay ends with its neighbours.
- *
- * Not setsid(2): a session is a scheduling group of its own on Linux (sched_autogroup), and each
- * switch between ssh and its helper would take longer.
- */
-static void leave_group(const struct trace *trace)
-{
-    if (!is_pipe_or_socket(STDIN_FILENO) || !is_pipe_or_socket(STDOUT_FILENO) ||
-        getpgid(getppid()) != getpgrp())
-        return;
-    /* A message from the background must not stop us where the terminal has `stty tostop`. */
-    (void)signal(SIGTTOU, SIG_IGN);
-    if (setpgid(0, 0) == 0)
-        TRACE_LEVEL(2, trace, "relay", "left the process group");
-}
-
-/* Why it broke: a command that has failed knows better than who could not write to it. -1. */
-static int relay_explain(struct stream *remote, const struct endpoint *target, struct err *err)
-{
-    struct err end = ERR_INIT;
-
-    if (stream_finish(remote, &end) == 0)
-        return err_wrap(err, "relay: %s", target->text);
-    err_release(err);
-    *err = end;
-    return -1;
-}
-
-/* 0, or -1 with err set. */
-static int relay(struct stream *remote, const struct endpoint *target, const struct trace *trace,
-                 struct err *err)
-{
-    struct stream *local = stream_fd_new(STDIN_FILENO, STDOUT_FILENO);
-    int done = 0;
-
-    if (!local)
-        return err_set(err, ERR_STREAM, "relay: %s", strerror(errno));
-    leave_group(trace);
-    switch (relay_run(local, remote, NULL, trace, err)) {
-    case RELAY_DONE:
-        done = stream_finish(remote, err);
-        break;
-    case RELAY_LOCAL_GONE:
-        done = err_set_silent(err, ERR_STREAM);
-        break;
-    case RELAY_BROKEN:
-        done = relay_explain(remote, target, err);
-        break;
+    for (size_t i = 0; i < config->block_count; i++) {
+        struct hop_block *block = &config->block[i];
+        if (!block->hop.scheme || route_check_settings(&block->hop, err) == 0)
+            continue;
+        return err->placed ? -1 : place_wrap(&block->place, err);
     }
-    stream_close(local);
-    return done;
+    return 0;
 }
 
-/* 0, or -1 with err set. */
-static int carry(struct stream *remote, const struct endpoint *target, struct ctx *ctx)
+/* Everything of the log that is wanted; what is wrong with it stops nobody. */
+static void open_log(struct log *log, struct trace *trace, const struct config *config,
+                     const struct endpoint *target)
 {
-    if (!ctx->config->fdpass)
-        return relay(remote, target, ctx->trace, ctx->err);
-    if (stream_socket(remote) == -1)
-        return err_set(ctx->err, ERR_USAGE, "--fdpass: what comes through this route is no socket");
-    return fdpass_send(STDOUT_FILENO, stream_socket(remote), ctx);
+    char *why = NULL;
+
+    log_open(log, config->log_file, config->log_system, config->log_level, target->text, &why);
+    trace->log = log;
+    if (config->log_level >= LOG_LEVEL_VERBOSE)
+        trace->log_level = config->log_level == LOG_LEVEL_DEBUG ? 2 : 1;
+    if (why)
+        TRACE(trace, "log", "%s", why);
+    free(why);
+}
+
+static void log_failure(const struct log *log, const struct err *err)
+{
+    for (; err; err = err->next)
+        if (*err_text(err))
+            log_line(log, LOG_LEVEL_ERROR, err_text(err));
+}
+
+/* --- what is done --- */
+
+/* 0, or -1 with ctx->err set. */
+static int act(const struct request *request, struct journey *journey, struct ctx *ctx)
+{
+    struct explain explain = {
+        .config = ctx->config,
+        .ways = journey->ways,
+        .race = journey->race,
+        .memory = &journey->memory,
+        .target = journey->target,
+        .json = request->json,
+    };
+
+    if (request->explain)
+        return explain_run(&explain, ctx->err);
+    if (request->check) {
+        struct check check = {.explain = explain, .ctx = ctx};
+        return check_run(&check, ctx->err);
+    }
+    return connect_and_carry(journey, ctx);
 }
 
 /* 0, or -1 with ctx->err set. */
-static int dial_and_carry(struct route *route, const struct endpoint *target, struct ctx *ctx)
+static int travel(const struct request *request, struct ways *ways, const struct endpoint *target,
+                  struct ctx *ctx)
 {
-    struct stream *remote = route_dial(route, target, ctx);
-    int done = remote ? carry(remote, target, ctx) : -1;
+    struct journey journey = {.ways = ways, .target = target};
+    size_t first = ways->count;
 
-    stream_close(remote);
+    journey.race = race_new(ways, ctx->trace, ctx->err);
+    if (!journey.race)
+        return -1;
+    if (ways->count > 1) {
+        memory_recall(&journey.memory, ways, ctx->config->remember_ns, ctx->trace);
+        first = memory_first(&journey.memory, ways);
+    }
+    if (first < ways->count)
+        race_prefer(journey.race, first);
+    int done = act(request, &journey, ctx);
+    race_free(journey.race);
+    memory_release(&journey.memory);
     return done;
 }
 
 /* 0, or -1 with err set. */
-static int connect_and_carry(struct request *request, const struct endpoint *target,
+static int settle_and_travel(struct request *request, const struct endpoint *target,
                              int64_t start_ns, struct err *err)
 {
     struct config *config = &request->config;
-    struct trace trace = {config->verbosity, start_ns, STDERR_FILENO};
+    struct log log = LOG_INIT;
+    struct trace trace = {
+        .level = config->verbosity, .start_ns = start_ns, .fd = STDERR_FILENO, .log = &log};
     struct ctx ctx = {
         .deadline_ns = start_ns + config->timeout_ns,
         .timeout_ns = config->timeout_ns,
         .cancel_fd = STDOUT_FILENO,
+        .lost_fd = -1,
         .err = err,
         .trace = &trace,
         .config = config,
     };
-    struct route *route = route_new(&config->hops, &trace, err);
+    struct query query = {.target = target};
+    struct ways ways = WAYS_INIT;
 
-    /* What is wrong with a setting of -o says so itself. */
-    if (!route)
-        return strncmp(err_text(err), "-o", 2) == 0 ? -1
-                                                    : err_wrap(err, request->jumps ? "-J" : "-x");
-    bool by_worker = config->fdpass && route_layered(route);
-    int done = (by_worker ? worker_serve : dial_and_carry)(route, target, &ctx);
-    route_free(route);
+    if (file_load(config, request->file, &query, &ctx) == -1)
+        return -1;
+    ctx.timeout_ns = config->timeout_ns;
+    ctx.deadline_ns = start_ns + config->timeout_ns;
+    open_log(&log, &trace, config, target);
+    int done = check_blocks(config, err);
+    if (done == 0)
+        done = ways_settle(&ways, config, target, registry_default_port, err);
+    if (done == 0)
+        done = travel(request, &ways, target, &ctx);
+    if (done == -1)
+        log_failure(&log, err);
+    ways_release(&ways);
+    log_close(&log);
     return done;
 }
 
-/* Brings -x or -J, and -o into the config. 0, or -1 with err set. */
-static int settle_route(struct request *request, struct err *err)
+/* 0, or -1 with err set. */
+static int check_words(const struct request *request, int operands, struct err *err)
 {
-    struct config *config = &request->config;
-
-    if (request->hops && request->jumps)
-        return err_set(err, ERR_USAGE, "-J and -x exclude each other; -x takes ssh://... as well");
-    if (request->hops && hops_parse(&config->hops, request->hops, HOP_FROM_ARGV, err) == -1)
-        return err_wrap(err, "-x");
-    if (request->jumps && jump_parse(&config->hops, request->jumps, err) == -1)
-        return err_wrap(err, "-J");
-    for (size_t i = 0; i < request->settings.count; i++)
-        if (config_option(config, request->settings.word[i], err) == -1)
-            return err_wrap(err, "-o");
+    if (operands != 2)
+        return err_set(err, ERR_USAGE, "want a host and a port; see --help");
+    if (request->explain && request->check)
+        return err_set(err, ERR_USAGE, "--explain and --check exclude each other");
+    if (request->json && !request->explain && !request->check)
+        return err_set(err, ERR_USAGE, "--json goes with --explain or --check");
+    if (request->config.fdpass && (request->explain || request->check))
+        return err_set(err, ERR_USAGE, "--fdpass goes neither with --explain nor with --check");
+    if (request->config.fdpass && fdpass_check(STDOUT_FILENO, err) == -1)
+        return err_wrap(err, "--fdpass: stdout");
     return 0;
 }
 
@@ -283,16 +358,12 @@ static int serve(struct request *request, int operands, char **operand, int64_t 
 {
     struct endpoint target = ENDPOINT_INIT;
 
-    if (request->help || request->version)
+    if (request->help || request->version || request->list)
         return answer(request, operands, err);
-    if (operands != 2)
-        return err_set(err, ERR_USAGE, "want a host and a port; see --help");
-    if (request->config.fdpass && fdpass_check(STDOUT_FILENO, err) == -1)
-        return err_wrap(err, "--fdpass: stdout");
-    if (settle_route(request, err) == -1 ||
+    if (check_words(request, operands, err) == -1 || take_words(request, err) == -1 ||
         endpoint_set(&target, operand[0], operand[1], err) == -1)
         return -1;
-    int done = connect_and_carry(request, &target, start_ns, err);
+    int done = settle_and_travel(request, &target, start_ns, err);
     endpoint_release(&target);
     return done;
 }
@@ -309,6 +380,7 @@ int stile_run(int argc, char **argv, struct err *err)
     if (request.config.quiet)
         err_silence(err);
     config_release(&request.config);
+    free(request.routes.word);
     free(request.settings.word);
     return (int)err->code;
 }

@@ -22,10 +22,10 @@
 /* ssh has closed its socket, and the stream takes nothing of what is still to be sent. */
 #define PATIENCE_NS (10 * CLOCK_S)
 
-/* What the worker reports, once: an err's code and whether it is silent, one byte each, then its
- * text. */
+/* What the worker reports, once: an err's code and whether it is silent, one byte each, then the
+ * lines of its text, each with a NUL behind it. */
 #define REPORT_HEAD_BYTES 2
-#define REPORT_BYTES (REPORT_HEAD_BYTES + TEXT_SHOWN_MAX)
+#define REPORT_BYTES (REPORT_HEAD_BYTES + RACE_MAX * (TEXT_SHOWN_MAX + 1))
 
 /* Pipes between the two. */
 struct wires {
@@ -61,10 +61,15 @@ static void wires_close(struct wires *wires)
 static void report(int fd, const struct err *err)
 {
     char words[REPORT_BYTES] = {(char)err->code, (char)err->silent};
-    size_t length = strnlen(err_text(err), TEXT_SHOWN_MAX);
+    size_t size = REPORT_HEAD_BYTES;
 
-    memcpy(words + REPORT_HEAD_BYTES, err_text(err), length);
-    (void)!write(fd, words, REPORT_HEAD_BYTES + length);
+    for (const struct err *line = err; line && size + TEXT_SHOWN_MAX < REPORT_BYTES;
+         line = line->next) {
+        size_t length = strnlen(err_text(line), TEXT_SHOWN_MAX);
+        memcpy(words + size, err_text(line), length);
+        size += length + 1;
+    }
+    (void)!write(fd, words, size);
 }
 
 /* Gives ssh its end of a socket pair. Ours, as a stream, or NULL with ctx->err set. */
@@ -99,14 +104,14 @@ static void detach(int null)
 }
 
 /* 0 when ssh has its socket, and *near and *remote are to be relayed; -1 with ctx->err set. */
-static int set_up(struct route *route, const struct endpoint *target, struct stream **near,
-                  struct stream **remote, struct ctx *ctx)
+static int set_up(struct journey *journey, struct stream **near, struct stream **remote,
+                  struct ctx *ctx)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     if (null == -1)
         return err_set(ctx->err, ERR_CONNECT, "/dev/null: %s", strerror(errno));
-    *remote = route_dial(route, target, ctx);
+    *remote = journey_dial(journey, ctx);
     if (*remote) {
         TRACE(ctx->trace, "fdpass", "one end of a socket pair; process %ld relays", (long)getpid());
         *near = hand_over(ctx);
@@ -120,8 +125,7 @@ static int set_up(struct route *route, const struct endpoint *target, struct str
     return -1;
 }
 
-static void work(struct route *route, const struct endpoint *target, struct wires *wires,
-                 const struct ctx *parents)
+static void work(struct journey *journey, struct wires *wires, const struct ctx *parents)
 {
     struct trace trace = *parents->trace;
     struct ctx ctx = *parents;
@@ -131,7 +135,7 @@ static void work(struct route *route, const struct endpoint *target, struct wire
     trace.fd = wires->log[PIPE_WRITE];
     ctx.trace = &trace;
     ctx.cancel_fd = wires->life[PIPE_READ];
-    int done = set_up(route, target, &near, &remote, &ctx);
+    int done = set_up(journey, &near, &remote, &ctx);
     report(wires->report[PIPE_WRITE], ctx.err);
     wire_close(&wires->report[PIPE_WRITE]);
     if (done == 0) {
@@ -217,16 +221,30 @@ static int receive(struct words *words, struct wires *wires, struct ctx *ctx)
     }
 }
 
+/* Sets err to the lines that the worker has reported. */
+static void take_lines(const struct words *words, struct err *err)
+{
+    enum err_code code = (enum err_code)words->bytes[0];
+    const char *at = words->bytes + REPORT_HEAD_BYTES, *end = words->bytes + words->size;
+
+    while (at < end) {
+        size_t length = strnlen(at, (size_t)(end - at));
+        struct err line = ERR_INIT;
+        (void)err_set(&line, code, "%.*s", (int)length, at);
+        (void)err_append(err, &line);
+        at += length + 1;
+    }
+}
+
 /* Sets err to what the worker has reported, or to how it has ended without a word. -1. */
 static int explain(const struct words *words, int status, struct err *err)
 {
-    if (words->size >= REPORT_HEAD_BYTES) {
-        enum err_code code = (enum err_code)words->bytes[0];
-        int length = (int)(words->size - REPORT_HEAD_BYTES);
-        return words->bytes[1]
-                   ? err_set_silent(err, code)
-                   : err_set(err, code, "%.*s", length, words->bytes + REPORT_HEAD_BYTES);
-    }
+    if (words->size >= REPORT_HEAD_BYTES && words->bytes[1])
+        return err_set_silent(err, (enum err_code)words->bytes[0]);
+    if (words->size >= REPORT_HEAD_BYTES)
+        take_lines(words, err);
+    if (err->code != ERR_NONE)
+        return -1;
     char *end = child_status_text(status);
     (void)err_set(err, ERR_CONNECT, "the worker %s", end ? end : "has ended");
     free(end);
@@ -257,7 +275,7 @@ static int await(pid_t pid, struct wires *wires, struct ctx *ctx)
 
 /* --- both --- */
 
-int worker_serve(struct route *route, const struct endpoint *target, struct ctx *ctx)
+int worker_serve(struct journey *journey, struct ctx *ctx)
 {
     struct wires wires = WIRES_INIT;
     pid_t pid = -1;
@@ -278,7 +296,7 @@ int worker_serve(struct route *route, const struct endpoint *target, struct ctx 
         wire_close(&wires.log[PIPE_READ]);
         /* Where it has died before, and where the system cannot do that, the pipe tells. */
         os_die_with_parent(SIGTERM);
-        work(route, target, &wires, ctx);
+        work(journey, &wires, ctx);
     }
     wires_close(&wires);
     return done;

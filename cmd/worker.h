@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * --fdpass where what comes through the route is no socket (route_layered): ssh gets one end of a
+ * --fdpass where what comes through the route is no socket (race_layered): ssh gets one end of a
  * socket pair, and a process of our own carries bytes between the other end and the stream.
  *
  * This worker is forked before there is a thread or a connection. As long as it dials it is a helper
@@ -12,7 +12,7 @@
 #ifndef STILE_CMD_WORKER_H
 #define STILE_CMD_WORKER_H
 
-#include "transports/route.h"
+#include "cmd/connect.h"
 
 /*
  * Dials, and hands the socket over on stdout. Returns in both processes. In the parent as soon as
@@ -20,6 +20,6 @@
  * moment. In the worker when the relay is over, or there was nothing to relay: -1 with a silent err,
  * for the parent has said everything.
  */
-int worker_serve(struct route *route, const struct endpoint *target, struct ctx *ctx);
+int worker_serve(struct journey *journey, struct ctx *ctx);
 
 #endif

@@ -93,6 +93,14 @@ int config_say(struct config *config, const char *keyword, const char *value,
     return done == -1 ? err_wrap(err, "%s", row->name) : 0;
 }
 
+void config_mark(struct config *config, const char *keyword, const struct place *place)
+{
+    const struct keyword *row = keyword_find(keyword, strlen(keyword));
+
+    if (row)
+        config->said[row - keywords] = *place;
+}
+
 /* --- lists --- */
 
 int config_via(struct config *config, const char *text, bool is_jump, const struct place *place,

@@ -70,6 +70,9 @@ const char *config_source(struct config *config, const char *name, struct err *e
 int config_say(struct config *config, const char *keyword, const char *value,
                const struct place *place, struct err *err);
 
+/* The value of a keyword was set from here. */
+void config_mark(struct config *config, const char *keyword, const struct place *place);
+
 /* Adds a route behind the others. Its text is looked at by ways_settle. 0, or -1: no memory. */
 int config_via(struct config *config, const char *text, bool is_jump, const struct place *place,
                struct err *err);

@@ -431,14 +431,18 @@ int hop_setting_fault(const struct setting *setting, struct err *err, const char
     char *what = text_vformat(format, args);
     va_end(args);
 
-    if (!what)
+    if (!what) {
         (void)err_no_memory(err);
-    else if (setting->column)
+    } else if (setting->column) {
         (void)err_set(err, ERR_USAGE, "column %u: %s: %s", setting->column, setting->name, what);
-    else
+    } else if (setting->place.line) {
         (void)err_set(err, ERR_USAGE, "%s: %s", setting->name, what);
-    if (what && !setting->column)
         (void)place_wrap(&setting->place, err);
+    } else {
+        (void)err_set(err, ERR_USAGE, "-o %s: %s", setting->name, what);
+    }
+    /* A column is the route's, which has a place of its own. */
+    err->placed = !setting->column;
     free(what);
     return -1;
 }

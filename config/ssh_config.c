@@ -2,11 +2,11 @@
 #include "config/ssh_config.h"
 
 #include <limits.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/person.h"
 #include "core/text.h"
 
 #define BLANKS " \t"
@@ -401,9 +401,10 @@ int ssh_config_parse(struct ssh_config *config, const char *text, struct err *er
 /* Who runs us. 0, or -1 when memory is lacking. */
 static int set_person(struct ssh_config *config)
 {
-    const struct passwd *person = getpwuid(getuid());
-    const char *home = person ? person->pw_dir : getenv("HOME");
-    const char *user = person ? person->pw_name : getenv("LOGNAME");
+    struct person person;
+    bool is_known = person_find(&person, NULL);
+    const char *home = is_known ? person.home : getenv("HOME");
+    const char *user = is_known ? person.name : getenv("LOGNAME");
     char digits[TEXT_DIGITS_MAX];
 
     if (!user || !*user)
@@ -411,6 +412,7 @@ static int set_person(struct ssh_config *config)
     config->home = strdup(home ? home : "");
     config->local_user = strdup(user);
     config->user = strdup(user);
+    person_release(&person);
     return config->home && config->local_user && config->user ? 0 : -1;
 }
 

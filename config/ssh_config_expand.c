@@ -3,11 +3,11 @@
 #include "config/ssh_config.h"
 
 #include <limits.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/person.h"
 #include "core/text.h"
 
 struct expansion {
@@ -36,20 +36,20 @@ static const char *expand_home(struct expansion *expansion, const struct ssh_con
 {
     size_t length = strcspn(++at, "/");
     const char *home = config->home;
+    struct person person = {.home = NULL};
 
     if (length > 0) {
         char *name = strndup(at, length);
-        const struct passwd *person = name ? getpwnam(name) : NULL;
-        home = person ? person->pw_dir : NULL;
+        home = name && person_find(&person, name) ? person.home : NULL;
         if (!name)
             (void)err_no_memory(expansion->err);
-        else if (!person)
+        else if (!home)
             (void)err_set(expansion->err, ERR_USAGE, "%s: no such user", expansion->path);
         free(name);
     }
-    if (!home || expansion_add(expansion, home, strlen(home)) == -1)
-        return NULL;
-    return at + length;
+    int done = home ? expansion_add(expansion, home, strlen(home)) : -1;
+    person_release(&person);
+    return done == 0 ? at + length : NULL;
 }
 
 /* The same, `at` is at a dollar sign and a brace. */

@@ -54,16 +54,23 @@ static char *show(const char *text)
 
 /* --- one of them --- */
 
+static const char *variable(const char *name)
+{
+    return getenv(name);
+}
+
 /* What the variables say. 0, or -1 with err set. */
 static int settle_env(struct way *way, const struct endpoint *target, struct err *err)
 {
     struct env_way env = {.hops = NULL};
 
-    if (env_way(&env, target, (const char *(*)(const char *))getenv, err) == -1)
+    if (env_way(&env, target, variable, err) == -1)
         return -1;
     int done = hops_parse(&way->hops, env.hops, HOP_FROM_FILE, err);
-    if (done == -1 && env.variable)
-        (void)err_wrap(err, "%s", env.variable);
+    if (env.variable)
+        way->place = (struct place){env.variable, 0};
+    if (done == -1)
+        (void)way_blame(way, err);
     if (done == 0) {
         way->text = show(env.hops);
         way->reason = env.reason;
@@ -93,10 +100,8 @@ static int settle_way(struct way *way, const struct via *via, const struct endpo
         done = jump_parse(&way->hops, via->text, err);
     else
         done = hops_parse(&way->hops, via->text, origin_of(&via->place), err);
-    if (done == -1 && via->place.line)
-        (void)err_wrap(err, "Via");
     if (done == -1)
-        return place_wrap(&via->place, err);
+        return way_blame(way, err);
     way->text = show(via->text);
     return way->text ? 0 : err_no_memory(err);
 }
@@ -170,6 +175,13 @@ static int apply_options(struct ways *ways, const struct config *config, struct 
 }
 
 /* --- all of them --- */
+
+int way_blame(const struct way *way, struct err *err)
+{
+    if (way->place.line)
+        (void)err_wrap(err, "Via");
+    return place_wrap(&way->place, err);
+}
 
 int ways_settle(struct ways *ways, const struct config *config, const struct endpoint *target,
                 uint16_t (*default_port)(const char *scheme), struct err *err)

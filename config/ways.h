@@ -29,6 +29,9 @@ struct ways {
 int ways_settle(struct ways *ways, const struct config *config, const struct endpoint *target,
                 uint16_t (*default_port)(const char *scheme), struct err *err);
 
+/* Puts where the way was said in front of what is wrong with its text. Always returns -1. */
+int way_blame(const struct way *way, struct err *err);
+
 /* Wipes and frees; may be called twice. */
 void ways_release(struct ways *ways);
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/wait.h>
@@ -26,6 +27,9 @@ static struct {
     bool echoes;           /* there is a terminal, and it did */
     struct termios before; /* if it did */
 } guarded;
+
+/* Of the change: several threads may start children. */
+static pthread_mutex_t guard_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const int guarded_signals[] = {SIGHUP, SIGINT, SIGTERM};
 
@@ -135,9 +139,13 @@ pid_t guard_start(const struct child_plan *plan, struct err *err)
 {
     sigset_t before;
 
-    if (guarded.pid)
-        return child_start(plan, err);
     hold_signals(&before);
+    (void)pthread_mutex_lock(&guard_lock);
+    if (guarded.pid) {
+        (void)pthread_mutex_unlock(&guard_lock);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+        return child_start(plan, err);
+    }
     look_at_terminal();
     pid_t pid = child_start(plan, err);
     if (pid != -1) {
@@ -146,6 +154,7 @@ pid_t guard_start(const struct child_plan *plan, struct err *err)
         guarded.group = getpgrp();
         replace_handlers(SIG_DFL, end_with_child);
     }
+    (void)pthread_mutex_unlock(&guard_lock);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return pid;
 }
@@ -154,10 +163,12 @@ void guard_release(pid_t pid)
 {
     sigset_t before;
 
-    if (pid <= 0 || pid != guarded.pid)
-        return;
     hold_signals(&before);
-    replace_handlers(end_with_child, SIG_DFL);
-    guarded.pid = 0;
+    (void)pthread_mutex_lock(&guard_lock);
+    if (pid > 0 && pid == guarded.pid) {
+        replace_handlers(end_with_child, SIG_DFL);
+        guarded.pid = 0;
+    }
+    (void)pthread_mutex_unlock(&guard_lock);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -57,6 +57,7 @@ char **openssh_words(const struct ssh_gateway *gateway, const struct endpoint *t
 {
     static const char *const ssh[] = {"ssh", OWN_WORDS, NULL};
     static const char *const proxy[] = {PROXY_WORDS, NULL};
+    static const char *const mute[] = {"-oBatchMode=yes", NULL};
     static const char *const run[] = {COMMAND_WORDS, NULL};
     struct words before = {.count = 0};
     char *environment[HANDOVER_VARIABLES] = {NULL};
@@ -78,6 +79,8 @@ char **openssh_words(const struct ssh_gateway *gateway, const struct endpoint *t
     if (by_us)
         add_words(&before, env);
     add_words(&before, ssh);
+    if (gateway->is_mute)
+        add_words(&before, mute);
     if (log)
         add_words(&before, apart);
     if (by_us)

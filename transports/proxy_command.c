@@ -18,7 +18,9 @@
 #include "transports/label.h"
 
 #define SCHEME "proxycommand"
+/* Settings that are for this file alone. */
 #define FDPASS "fdpass"
+#define INSIDE "inside" /* the value of the variable below */
 
 /* The addresses of the gateways whose ProxyCommand runs, for a stile in there: it may lead to the
  * gateway again, and from there to another stile, for ever. */
@@ -91,8 +93,8 @@ char *proxy_command_expand(const struct ssh_gateway *gateway, const char *keywor
 
 /* --- the hop --- */
 
-/* Remembers for our children that this gateway's ProxyCommand runs. -1 when it does already. */
-static int enter(const struct ssh_gateway *gateway, struct err *err)
+/* Remembers for its children that this gateway's ProxyCommand runs. -1 when it does already. */
+static int enter(struct hop *hop, const struct ssh_gateway *gateway, struct err *err)
 {
     const char *inside = getenv(LOOP_VARIABLE);
     char *mark = text_join(" ", gateway->hop->name, "=", gateway->address.text, " ", (char *)NULL);
@@ -104,8 +106,8 @@ static int enter(const struct ssh_gateway *gateway, struct err *err)
                        "ssh_config: the ProxyCommand of %s leads to it again, in a circle; "
                        "it may want 'ProxyCommand none'",
                        gateway->hop->address.host);
-    else if (!list || setenv(LOOP_VARIABLE, list, 1) == -1)
-        done = err_no_memory(err);
+    else
+        done = list ? hop_add_setting(hop, INSIDE, list, 0, err) : err_no_memory(err);
     free(list);
     free(mark);
     return done;
@@ -128,7 +130,7 @@ int proxy_command_hop(const struct ssh_gateway *gateway, struct hops *before, st
     free(text);
     if (hop->scheme && hop->command && hop->name &&
         (!config->proxy_use_fdpass || hop_add_setting(hop, FDPASS, "yes", 0, err) == 0) &&
-        enter(gateway, err) == 0)
+        enter(hop, gateway, err) == 0)
         return 0;
     hops_release(before);
     return err_no_memory(err);
@@ -174,13 +176,15 @@ static struct stream *dial(const struct hop *hop, const struct dialer *below,
                            const struct endpoint *to, struct ctx *ctx)
 {
     const char *shell = getenv("SHELL");
-    char *program = strdup(shell && *shell ? shell : "/bin/sh"), *flag = strdup("-c");
-    char *argv[] = {program, flag, hop->command, NULL};
+    char *program = strdup(shell && *shell ? shell : "/bin/sh");
+    char *mark = text_join(LOOP_VARIABLE "=", hop_setting(hop, INSIDE), (char *)NULL);
+    char env[] = "env", flag[] = "-c";
+    char *argv[] = {env, mark, program, flag, hop->command, NULL};
     struct stream *stream = NULL;
 
     (void)below;
     (void)to;
-    if (!program || !flag) {
+    if (!program || !mark) {
         (void)err_no_memory(ctx->err);
     } else if (hop_setting(hop, FDPASS)) {
         int fd = fetch(argv, hop, ctx);
@@ -195,17 +199,18 @@ static struct stream *dial(const struct hop *hop, const struct dialer *below,
         stream = command_start(&command, ctx);
     }
     free(program);
-    free(flag);
+    free(mark);
     return stream;
 }
 
 static const char *const schemes[] = {SCHEME, NULL};
-static const char *const settings[] = {FDPASS, NULL};
+static const char *const settings[] = {FDPASS, INSIDE, NULL};
 
 const struct transport proxy_command_transport = {
     .name = SCHEME,
     .schemes = schemes,
     .settings = settings,
+    .internal = true,
     .nearest = true,
     .layered = true,
     .check = check,

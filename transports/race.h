@@ -12,6 +12,11 @@
 #include "config/ways.h"
 #include "transports/route.h"
 
+#define RACE_MAX 32 /* routes */
+
+/* Which of two failures got further: the higher one. */
+int race_rank(enum err_code code);
+
 /* Checks all routes: everything that can be said without the network. The ways stay the caller's and
  * outlive the race. NULL with err set (ERR_USAGE, ERR_MODULE), and where it was said in front. */
 struct race *race_new(struct ways *ways, const struct trace *trace, struct err *err);

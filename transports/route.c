@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/credential.h"
+#include "core/timing.h"
 #include "transports/dialer.h"
 #include "transports/ground.h"
 #include "transports/registry.h"
@@ -24,7 +25,7 @@ static bool knows(const struct transport *transport, const char *name)
     return false;
 }
 
-static bool is_repeatable(const char *name)
+bool route_setting_adds_up(const char *name)
 {
     return strcmp(name, "header") == 0 || strcmp(name, "identityfile") == 0 ||
            strcmp(name, "certificatefile") == 0;
@@ -40,10 +41,18 @@ static int check_setting(const struct hop *hop, const struct transport *transpor
     if (!*setting->value)
         return hop_setting_fault(setting, err, "lacks a value");
     for (size_t i = 0; i < index; i++)
-        if (strcmp(hop->settings[i].name, setting->name) == 0 && !is_repeatable(setting->name) &&
-            setting->column)
+        if (strcmp(hop->settings[i].name, setting->name) == 0 &&
+            !route_setting_adds_up(setting->name) && setting->column)
             return hop_setting_fault(setting, err, "is there twice");
     return 0;
+}
+
+static int check_settings(const struct hop *hop, const struct transport *transport, struct err *err)
+{
+    for (size_t i = 0; i < hop->setting_count; i++)
+        if (check_setting(hop, transport, i, err) == -1)
+            return -1;
+    return transport->check ? transport->check(hop, err) : 0;
 }
 
 static int check_hop(struct hop *hop, const struct transport *transport, bool nearest,
@@ -59,10 +68,7 @@ static int check_hop(struct hop *hop, const struct transport *transport, bool ne
                        hop->column, hop->name);
     if (!transport->finds_port && hop_default_port(hop, transport->default_port, err) == -1)
         return -1;
-    for (size_t i = 0; i < hop->setting_count; i++)
-        if (check_setting(hop, transport, i, err) == -1)
-            return -1;
-    return transport->check ? transport->check(hop, err) : 0;
+    return check_settings(hop, transport, err);
 }
 
 /* Finds the transport of a hop and checks the hop. NULL with err set. */
@@ -95,6 +101,13 @@ struct route *route_new(struct hops *hops, const struct trace *trace, struct err
 fail:
     route_free(route);
     return NULL;
+}
+
+int route_check_settings(struct hop *hop, struct err *err)
+{
+    const struct transport *transport = registry_builtin(hop->scheme);
+
+    return transport ? check_settings(hop, transport, err) : 0;
 }
 
 const char *route_layered(const struct route *route)
@@ -198,6 +211,32 @@ static int route_prepare(struct route *route, struct ctx *ctx)
 
 /* --- the fold --- */
 
+/* From here on the steps are those of this hop; the ground's are those of whoever stands on it.
+ * Returns whose they were. */
+static size_t timing_enter(const struct ctx *ctx, const struct dialer *dialer)
+{
+    struct timing *timing = ctx->timing;
+
+    if (!timing)
+        return 0;
+    size_t above = timing->at;
+    if (dialer->hop)
+        timing->at = dialer->position - 1;
+    return above;
+}
+
+static void timing_leave(const struct ctx *ctx, const struct dialer *dialer, size_t above,
+                         const struct stream *stream)
+{
+    struct timing *timing = ctx->timing;
+
+    if (!timing)
+        return;
+    if ((dialer->hop || dialer->hops == 0) && timing->at < timing->count)
+        timing->hop[timing->at].is_up = stream;
+    timing->at = above;
+}
+
 struct stream *dialer_dial(const struct dialer *dialer, const struct endpoint *to, struct ctx *ctx)
 {
     const struct hop *hop = dialer->hop;
@@ -208,7 +247,9 @@ struct stream *dialer_dial(const struct dialer *dialer, const struct endpoint *t
         *dialer->ready = NULL;
         return stream;
     }
+    size_t above = timing_enter(ctx, dialer);
     stream = dialer->transport->dial(hop, dialer->below, to, ctx);
+    timing_leave(ctx, dialer, above, stream);
     if (!hop)
         return stream;
     if (stream) {

@@ -6,6 +6,7 @@
 
 #include "config/credential.h"
 #include "config/words.h"
+#include "core/prompt.h"
 #include "core/text.h"
 #include "core/timing.h"
 #include "transports/dialer.h"
@@ -216,8 +217,9 @@ static char *why_openssh(const struct ssh_gateway *gateway, const struct ssh_mod
 }
 
 /* A hop below, or ssh(1) finds the way by itself. */
-static struct stream *dial_openssh(const struct ssh_gateway *gateway, const struct dialer *below,
-                                   const struct endpoint *to, struct ctx *ctx)
+static struct stream *dial_openssh_once(const struct ssh_gateway *gateway,
+                                        const struct dialer *below, const struct endpoint *to,
+                                        struct ctx *ctx)
 {
     struct stream *stream = NULL;
 
@@ -232,6 +234,22 @@ static struct stream *dial_openssh(const struct ssh_gateway *gateway, const stru
     if (stream)
         timing_mark(ctx, TIMING_HANDSHAKE);
     return stream;
+}
+
+/* As long as other routes come first it may not ask. Where that is what it lacks it runs once more. */
+static struct stream *dial_openssh(struct ssh_gateway *gateway, const struct dialer *below,
+                                   const struct endpoint *to, struct ctx *ctx)
+{
+    gateway->is_mute = !gateway->config.batch_mode && !prompt_may_ask(ctx);
+    struct stream *stream = dial_openssh_once(gateway, below, to, ctx);
+
+    if (stream || !gateway->is_mute || ctx->err->code != ERR_AUTH)
+        return stream;
+    err_release(ctx->err);
+    gateway->is_mute = false;
+    if (prompt_await_turn(ctx) == -1)
+        return NULL;
+    return dial_openssh_once(gateway, below, to, ctx);
 }
 
 /* *lacking is set where libssh2 turns out not to be enough. */

@@ -21,6 +21,7 @@ struct ssh_gateway {
     struct endpoint address; /* HostName and Port */
     int family;              /* AF_UNSPEC, or the only one that may be used (-4, -6) */
     char *name;              /* for messages and prompts: "gateway bastion" */
+    bool is_mute;            /* ssh(1) may ask nobody now: it isn't our turn */
     char **exec; /* the words of `?exec=`, %h and %p still in them; NULL: direct-tcpip */
 };
 

@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: MIT */
+#include "transports/race.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "core/clock.h"
+#include "core/os.h"
+#include "core/prompt.h"
+#include "core/secret.h"
+#include "core/text.h"
+#include "core/thread.h"
+
+/* The lanes have the deadline themselves, and may need a moment to say so. */
+#define GRACE_NS CLOCK_S
+
+/*
+ * One route. What happens is told by hang-ups, which stay and need no reader to be awake: a lane that
+ * has failed closes its `failed`, the one that wins closes the race's `won`.
+ */
+struct lane {
+    struct asker asker;
+    struct race *race;
+    size_t index; /* of its way */
+    struct route *route;
+    char number[TEXT_DIGITS_MAX];
+    struct trace trace;
+    struct ctx ctx;
+    struct err err;
+    pthread_t thread;
+    bool runs;  /* the thread is to be joined */
+    bool ended; /* it has failed, and that was seen */
+    int failed[PIPE_ENDS];
+    int answered[PIPE_ENDS]; /* a byte for each answer */
+
+    /* Of race->lock. */
+    char *question; /* to be asked; NULL: none */
+    bool is_secret;
+    char *answer;
+    struct err refusal; /* of the question */
+};
+
+struct race {
+    struct ways *ways;
+    struct lane *lane;   /* in the order of the ways */
+    struct lane **order; /* in which they start */
+    size_t count;
+    const struct endpoint *target;
+
+    pthread_mutex_t lock; /* of the next three, and of what the lanes say */
+    struct lane *winner;
+    struct stream *stream;
+    bool is_over;
+
+    int won[PIPE_ENDS];       /* hangs up when the race is decided */
+    int over[PIPE_ENDS];      /* hangs up when the winner's thread may end */
+    int questions[PIPE_ENDS]; /* a byte for each one */
+};
+
+static void end_close(int *end)
+{
+    if (*end != -1)
+        (void)close(*end);
+    *end = -1;
+}
+
+static void pipe_close(int ends[PIPE_ENDS])
+{
+    end_close(&ends[PIPE_READ]);
+    end_close(&ends[PIPE_WRITE]);
+}
+
+/* --- what a lane may ask --- */
+
+static struct lane *lane_of(struct asker *asker)
+{
+    return (struct lane *)asker;
+}
+
+/* The lanes that have started before it and have not failed, to be polled. Returns how many. */
+static nfds_t lanes_before(const struct lane *lane, struct pollfd fds[RACE_MAX])
+{
+    const struct race *race = lane->race;
+    nfds_t count = 0;
+
+    for (size_t i = 0; race->order[i] != lane; i++)
+        fds[count++] = (struct pollfd){.fd = race->order[i]->failed[PIPE_READ]};
+    if (poll(fds, count, 0) == -1)
+        return count;
+    nfds_t open = 0;
+    for (nfds_t i = 0; i < count; i++)
+        if (!fds[i].revents)
+            fds[open++] = fds[i];
+    return open;
+}
+
+static bool lane_is_turn(struct asker *asker)
+{
+    struct pollfd fds[RACE_MAX];
+
+    return lanes_before(lane_of(asker), fds) == 0;
+}
+
+static int lane_await_turn(struct asker *asker, struct ctx *ctx)
+{
+    struct pollfd fds[RACE_MAX];
+    nfds_t count;
+    bool told = false;
+
+    while ((count = lanes_before(lane_of(asker), fds)) > 0) {
+        if (!told)
+            TRACE(ctx->trace, "race", "a person would be asked, so the routes before come first");
+        told = true;
+        if (ctx_wait(ctx, fds, count, CLOCK_NEVER) == -1)
+            return -1;
+    }
+    return 0;
+}
+
+/* Takes the answer, and how it was refused. */
+static char *take_answer(struct lane *lane, struct err *err)
+{
+    (void)pthread_mutex_lock(&lane->race->lock);
+    char *answer = lane->answer;
+    lane->answer = NULL;
+    if (!answer)
+        (void)err_append(err, &lane->refusal);
+    (void)pthread_mutex_unlock(&lane->race->lock);
+    if (!answer)
+        (void)err_set(err, ERR_AUTH, "the question was not answered");
+    return answer;
+}
+
+static char *lane_ask(struct asker *asker, const char *question, bool is_secret, struct ctx *ctx)
+{
+    struct lane *lane = lane_of(asker);
+    struct pollfd pfd = {.fd = lane->answered[PIPE_READ], .events = POLLIN};
+    char byte;
+
+    if (lane_await_turn(asker, ctx) == -1)
+        return NULL;
+    (void)pthread_mutex_lock(&lane->race->lock);
+    lane->question = strdup(question);
+    lane->is_secret = is_secret;
+    bool asked = lane->question;
+    (void)pthread_mutex_unlock(&lane->race->lock);
+    if (!asked) {
+        (void)err_no_memory(ctx->err);
+        return NULL;
+    }
+    (void)!write(lane->race->questions[PIPE_WRITE], "", 1);
+    if (ctx_wait(ctx, &pfd, 1, CLOCK_NEVER) == -1)
+        return NULL;
+    (void)!read(lane->answered[PIPE_READ], &byte, 1);
+    return take_answer(lane, ctx->err);
+}
+
+/* --- a lane --- */
+
+/* Keeps the thread: what its route runs must not outlive it (os_die_with_parent), but that
+ * goes on. */
+static void await_over(const struct race *race)
+{
+    struct pollfd pfd = {.fd = race->over[PIPE_READ]};
+
+    while (poll(&pfd, 1, -1) == -1 && errno == EINTR)
+        continue;
+}
+
+/* True when it has won, and the stream is the race's now. */
+static bool finish(struct race *race, struct lane *lane, struct stream *stream)
+{
+    (void)pthread_mutex_lock(&race->lock);
+    bool won = stream && !race->winner && !race->is_over;
+    if (won) {
+        race->winner = lane;
+        race->stream = stream;
+        end_close(&race->won[PIPE_WRITE]);
+    }
+    (void)pthread_mutex_unlock(&race->lock);
+    return won;
+}
+
+static void *lane_run(void *arg)
+{
+    struct lane *lane = arg;
+    struct race *race = lane->race;
+
+    TRACE(&lane->trace, "race", "%s", race->ways->way[lane->index].text);
+    struct stream *stream = route_dial(lane->route, race->target, &lane->ctx);
+    if (finish(race, lane, stream)) {
+        await_over(race);
+        return NULL;
+    }
+    stream_close(stream);
+    end_close(&lane->failed[PIPE_WRITE]);
+    return NULL;
+}
+
+/* What of the time that is left is for one of `lanes`. */
+static int64_t share_ns(const struct ctx *ctx, size_t lanes)
+{
+    return (ctx->deadline_ns - clock_ns()) / (int64_t)lanes;
+}
+
+/* `left` is how many have not been started. Where no thread can be had the lane has failed. */
+static void lane_start(struct lane *lane, size_t left, const struct ctx *ctx)
+{
+    struct race *race = lane->race;
+
+    lane->trace = *ctx->trace;
+    lane->trace.route = text_digits((unsigned)lane->index + 1, lane->number);
+    lane->ctx = *ctx;
+    lane->ctx.trace = &lane->trace;
+    lane->ctx.err = &lane->err;
+    lane->ctx.lost_fd = race->won[PIPE_READ];
+    lane->ctx.asker = &lane->asker;
+    if (ctx->config->attempt_delay_ns == CLOCK_NEVER) {
+        lane->ctx.timeout_ns = share_ns(ctx, left);
+        lane->ctx.deadline_ns = clock_ns() + lane->ctx.timeout_ns;
+    }
+    int why = thread_start(&lane->thread, lane_run, lane);
+    lane->runs = why == 0;
+    if (why != 0) {
+        (void)err_set(&lane->err, ERR_CONNECT, "a thread: %s", strerror(why));
+        end_close(&lane->failed[PIPE_WRITE]);
+    }
+}
+
+static void lane_join(struct lane *lane)
+{
+    if (lane->runs)
+        (void)pthread_join(lane->thread, NULL);
+    lane->runs = false;
+}
+
+/* --- the race --- */
+
+int race_rank(enum err_code code)
+{
+    static const int ranks[] = {
+        [ERR_STREAM] = 1,  [ERR_USAGE] = 2, [ERR_MODULE] = 3,  [ERR_NAME] = 4,
+        [ERR_CONNECT] = 5, [ERR_TIME] = 6,  [ERR_REFUSED] = 7, [ERR_AUTH] = 8,
+    };
+
+    return ranks[code];
+}
+
+/* 0, or -1 with err set. */
+static int lane_init(struct lane *lane, struct race *race, size_t index, const struct trace *trace,
+                     struct err *err)
+{
+    struct way *way = &race->ways->way[index];
+
+    lane->asker = (struct asker){lane_is_turn, lane_await_turn, lane_ask};
+    lane->race = race;
+    lane->index = index;
+    lane->err = lane->refusal = ERR_INIT;
+    lane->failed[PIPE_READ] = lane->failed[PIPE_WRITE] = -1;
+    lane->answered[PIPE_READ] = lane->answered[PIPE_WRITE] = -1;
+    lane->route = route_new(&way->hops, trace, err);
+    return lane->route ? 0 : -1;
+}
+
+struct race *race_new(struct ways *ways, const struct trace *trace, struct err *err)
+{
+    struct race *race = calloc(1, sizeof(*race));
+
+    if (!race || pthread_mutex_init(&race->lock, NULL) != 0) {
+        free(race);
+        (void)err_no_memory(err);
+        return NULL;
+    }
+    race->ways = ways;
+    race->won[0] = race->won[1] = race->over[0] = race->over[1] = -1;
+    race->questions[0] = race->questions[1] = -1;
+    race->lane = calloc(ways->count, sizeof(*race->lane));
+    race->order = calloc(ways->count, sizeof(struct lane *));
+    if (!race->lane || !race->order) {
+        (void)err_no_memory(err);
+        goto fail;
+    }
+    if (ways->count > RACE_MAX) {
+        (void)err_set(err, ERR_USAGE, "there are %zu routes; more than %d are none", ways->count,
+                      RACE_MAX);
+        goto fail;
+    }
+    for (; race->count < ways->count; race->count++) {
+        struct lane *lane = &race->lane[race->count];
+        race->order[race->count] = lane;
+        if (lane_init(lane, race, race->count, trace, err) == -1) {
+            if (!err->placed)
+                (void)way_blame(&ways->way[race->count], err);
+            goto fail;
+        }
+    }
+    return race;
+fail:
+    race_free(race);
+    return NULL;
+}
+
+void race_prefer(struct race *race, size_t index)
+{
+    struct lane *first = &race->lane[index];
+
+    for (size_t i = index; i > 0; i--)
+        race->order[i] = race->order[i - 1];
+    race->order[0] = first;
+}
+
+struct route *race_route(struct race *race, size_t index)
+{
+    return race->lane[index].route;
+}
+
+bool race_layered(const struct race *race)
+{
+    for (size_t i = 0; i < race->count; i++)
+        if (route_layered(race->lane[i].route))
+            return true;
+    return false;
+}
+
+/* Calls off whoever still runs. */
+static void race_decide(struct race *race)
+{
+    (void)pthread_mutex_lock(&race->lock);
+    race->is_over = true;
+    (void)pthread_mutex_unlock(&race->lock);
+    end_close(&race->won[PIPE_WRITE]);
+    end_close(&race->over[PIPE_WRITE]);
+    for (size_t i = 0; i < race->count; i++)
+        lane_join(&race->lane[i]);
+}
+
+void race_free(struct race *race)
+{
+    if (!race)
+        return;
+    race_decide(race);
+    for (size_t i = 0; i < race->count; i++) {
+        struct lane *lane = &race->lane[i];
+        pipe_close(lane->failed);
+        pipe_close(lane->answered);
+        free(lane->question);
+        secret_free(lane->answer);
+        err_release(&lane->err);
+        err_release(&lane->refusal);
+        route_free(lane->route);
+    }
+    pipe_close(race->won);
+    pipe_close(race->over);
+    pipe_close(race->questions);
+    (void)pthread_mutex_destroy(&race->lock);
+    free(race->lane);
+    free(race->order);
+    free(race);
+}
+
+/* --- running it --- */
+
+/* What the caller's thread knows. */
+struct run {
+    struct race *race;
+    struct ctx *ctx;
+    size_t started; /* so many of race->order */
+    size_t failed;
+    int64_t next_ns; /* when the next one starts */
+};
+
+static bool is_sequential(const struct run *run)
+{
+    return run->ctx->config->attempt_delay_ns == CLOCK_NEVER;
+}
+
+static void start_next(struct run *run)
+{
+    struct race *race = run->race;
+    int64_t delay_ns = run->ctx->config->attempt_delay_ns;
+
+    if (run->started == race->count)
+        return;
+    lane_start(race->order[run->started], race->count - run->started, run->ctx);
+    run->started++;
+    run->next_ns = is_sequential(run) ? CLOCK_NEVER : clock_ns() + delay_ns;
+}
+
+/* Asks in the lane's place. The person may take long, so nobody is to wait behind that. */
+static void answer(struct run *run, struct lane *lane)
+{
+    struct race *race = run->race;
+    struct err err = ERR_INIT;
+    struct ctx ctx = *run->ctx;
+
+    (void)pthread_mutex_lock(&race->lock);
+    char *question = lane->question;
+    lane->question = NULL;
+    (void)pthread_mutex_unlock(&race->lock);
+    if (!question)
+        return;
+    while (!is_sequential(run) && run->started < race->count)
+        start_next(run);
+    ctx.err = &err;
+    ctx.lost_fd = race->won[PIPE_READ];
+    ctx.trace = &lane->trace;
+    char *text = lane->is_secret ? prompt_secret(question, &ctx) : prompt_line(question, &ctx);
+    free(question);
+    (void)pthread_mutex_lock(&race->lock);
+    secret_free(lane->answer);
+    lane->answer = text;
+    err_release(&lane->refusal);
+    (void)err_append(&lane->refusal, &err);
+    (void)pthread_mutex_unlock(&race->lock);
+    (void)!write(lane->answered[PIPE_WRITE], "", 1);
+}
+
+static void answer_all(struct run *run)
+{
+    char bytes[RACE_MAX];
+
+    (void)!read(run->race->questions[PIPE_READ], bytes, sizeof(bytes));
+    for (size_t i = 0; i < run->race->count; i++)
+        answer(run, &run->race->lane[i]);
+}
+
+enum {
+    WON,
+    QUESTIONS,
+    LANES, /* the first of them */
+};
+
+/* What to poll; returns how many. */
+static nfds_t fill(const struct run *run, struct pollfd fds[LANES + RACE_MAX])
+{
+    const struct race *race = run->race;
+
+    fds[WON] = (struct pollfd){.fd = race->won[PIPE_READ]};
+    fds[QUESTIONS] = (struct pollfd){.fd = race->questions[PIPE_READ], .events = POLLIN};
+    for (size_t i = 0; i < run->started; i++)
+        fds[LANES + i] =
+            (struct pollfd){.fd = race->order[i]->ended ? -1 : race->order[i]->failed[PIPE_READ]};
+    return LANES + run->started;
+}
+
+/* True when one has failed since. */
+static bool take_failures(struct run *run, const struct pollfd *fds)
+{
+    size_t before = run->failed;
+
+    for (size_t i = 0; i < run->started; i++)
+        if (fds[LANES + i].revents) {
+            run->race->order[i]->ended = true;
+            run->failed++;
+        }
+    return run->failed != before;
+}
+
+/* 0 when somebody has won; -1 when all have failed, or it was called off, which ctx->err says. */
+static int run_lanes(struct run *run)
+{
+    struct pollfd fds[LANES + RACE_MAX];
+    struct ctx patient = *run->ctx;
+    size_t started;
+
+    patient.deadline_ns += GRACE_NS;
+    start_next(run);
+    while (run->failed < run->race->count) {
+        started = run->started;
+        nfds_t count = fill(run, fds);
+        int ready =
+            ctx_wait(&patient, fds, count, started < run->race->count ? run->next_ns : CLOCK_NEVER);
+        if (ready == -1)
+            return -1;
+        if (fds[WON].revents)
+            return 0;
+        if (ready == 0 || take_failures(run, fds))
+            start_next(run);
+        if (fds[QUESTIONS].revents & POLLIN)
+            answer_all(run);
+    }
+    return -1;
+}
+
+/* One line for each route, and the code of the one that got furthest. -1. */
+static int explain(struct race *race, struct err *err)
+{
+    enum err_code code = ERR_STREAM;
+
+    for (size_t i = 0; i < race->count; i++) {
+        struct err *one = &race->lane[i].err;
+        if (one->silent || one->code == ERR_NONE)
+            continue;
+        if (race_rank(one->code) > race_rank(code))
+            code = one->code;
+        (void)err_wrap(one, "route %zu of %zu (%s)", i + 1, race->count, race->ways->way[i].text);
+        (void)err_append(err, one);
+    }
+    if (err->code == ERR_NONE)
+        return err_set_silent(err, ERR_STREAM);
+    err->code = code;
+    return -1;
+}
+
+/* 0, or -1 with err set. */
+static int open_pipes(struct race *race, struct err *err)
+{
+    bool open =
+        os_pipe(race->won) == 0 && os_pipe(race->over) == 0 && os_pipe(race->questions) == 0;
+
+    for (size_t i = 0; open && i < race->count; i++)
+        open = os_pipe(race->lane[i].failed) == 0 && os_pipe(race->lane[i].answered) == 0;
+    return open ? 0 : err_set(err, ERR_CONNECT, "a pipe: %s", strerror(errno));
+}
+
+struct stream *race_dial(struct race *race, const struct endpoint *target, size_t *winner,
+                         struct ctx *ctx)
+{
+    struct run run = {.race = race, .ctx = ctx};
+
+    *winner = 0;
+    if (race->count == 1)
+        return route_dial(race->lane[0].route, target, ctx);
+    if (open_pipes(race, ctx->err) == -1)
+        return NULL;
+    race->target = target;
+    if (run_lanes(&run) == -1 && !ctx->err->silent) {
+        race_decide(race);
+        err_release(ctx->err);
+        (void)explain(race, ctx->err);
+        return NULL;
+    }
+    if (!race->winner)
+        return NULL;
+    *winner = race->winner->index;
+    TRACE(ctx->trace, "race", "route %zu of %zu (%s) is up", *winner + 1, race->count,
+          race->ways->way[*winner].text);
+    return race->stream;
+}
