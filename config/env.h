@@ -6,9 +6,9 @@
  * are left alone; $HTTP_PROXY and $http_proxy are never read, for they are for another purpose.
  * Empty is as if not set.
  *
- * A value is a list of hops (hop.h) or `direct`. One without a scheme is a single hop with http, and
- * `socks://` is socks5. $no_proxy (before $NO_PROXY) lists, with commas or blanks between, targets
- * that need none. Loopback never needs one.
+ * A value is a list of hops (hop.h) or `direct`. One without a scheme is a single hop with http,
+ * and `socks://` is socks5. $no_proxy (before $NO_PROXY) lists, with commas or blanks between,
+ * targets that need none. Loopback never needs one.
  */
 #ifndef STILE_CONFIG_ENV_H
 #define STILE_CONFIG_ENV_H

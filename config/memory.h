@@ -39,8 +39,8 @@ size_t memory_first(const struct memory *memory, const struct ways *ways);
 /*
  * Keeps that way `index` won, unless `remember_ns` is 0. The first one needs no memory: an old one
  * is forgotten then. Nor is a memory renewed that is right, so that a better route gets its chance
- * when it has aged. Replaces the file at once or not at all (rename(2)), whatever it was; of two who
- * do that at the same time one may be forgotten. Makes its folders, for nobody else to enter:
+ * when it has aged. Replaces the file at once or not at all (rename(2)), whatever it was; of two
+ * who do that at the same time one may be forgotten. Makes its folders, for nobody else to enter:
  * $XDG_STATE_HOME/stile, or all of ~/.local/state/stile. At most MEMORY_ENTRIES_MAX are kept, the
  * youngest.
  */

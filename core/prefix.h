@@ -15,8 +15,8 @@ struct prefix {
 
 /*
  * "192.168.7.0/24", "2001:db8::/32", "[2001:db8::]/32", or an address alone. Strict: IPv4 has four
- * numbers and no brackets, an address has no zone, bits are in range and have no zero in front. Bits
- * behind the prefix don't matter. False when it is none.
+ * numbers and no brackets, an address has no zone, bits are in range and have no zero in front.
+ * Bits behind the prefix don't matter. False when it is none.
  */
 bool prefix_parse(struct prefix *prefix, const char *text, size_t length);
 
@@ -30,8 +30,8 @@ bool prefix_is_here(const struct prefix *prefix);
 /*
  * The networks of this machine, by which one recognizes where one is, in byte order, each once:
  * "192.168.7.0/24 2001:db8:1::/64". Only of interfaces that are up, and without loopback and
- * link-local ones, which are the same everywhere. Fresh memory that the caller frees; "" where there
- * are none, NULL where it can't be found out.
+ * link-local ones, which are the same everywhere. Fresh memory that the caller frees; "" where
+ * there are none, NULL where it can't be found out.
  */
 char *prefix_list_here(void);
 
