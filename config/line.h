@@ -12,7 +12,7 @@
 
 #include "core/err.h"
 
-#define LINE_BYTES_MAX 8192 /* the longest line of a file */
+#define LINE_BYTES_MAX 8192 /* a line has fewer */
 
 struct line {
     char *keyword;   /* as it was written; NULL: there is nothing in the line */
@@ -24,9 +24,14 @@ struct line {
     char *rest;
 };
 
-/* 0, and the caller releases it; -1 with err set (ERR_USAGE): a quote that is not closed, a control
- * byte other than a tab, a line that is too long. The message repeats nothing of the text. */
+/* `text` has no line end. 0, and the caller releases it; -1 with err set (ERR_USAGE): no keyword, a
+ * quote that is not closed, a control byte other than a tab, a line that is too long. The message
+ * repeats nothing of the text. */
 int line_parse(struct line *line, const char *text, size_t size, struct err *err);
+
+/* The rest as one value: as it was written, quotes and all; but where it is quoted as a whole, what
+ * the quotes hold. NULL when there is none. The line's. */
+const char *line_value(const struct line *line);
 
 /* Wipes and frees; may be called twice. */
 void line_release(struct line *line);

@@ -17,7 +17,10 @@ enum pattern_verdict {
 /* A list with commas between. */
 enum pattern_verdict pattern_list(const char *list, const char *name);
 
-/* The words of a Host line. */
+/* The words of a Host line, ended by NULL. */
 enum pattern_verdict pattern_words(char *const *words, const char *name);
+
+/* Is there a pattern in every place of the list, if only behind a `!`? */
+bool pattern_list_is_whole(const char *list);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,10 +11,24 @@
 
 #include "core/secret.h"
 
+static const char *stranger(const struct stat *status)
+{
+    bool is_known = status->st_uid == geteuid() || status->st_uid == 0;
+
+    return is_known ? NULL : "it belongs to another user";
+}
+
+static const char *foreignness(const struct stat *status)
+{
+    if (status->st_mode & (S_IWGRP | S_IWOTH))
+        return "others can write it; chmod go-w";
+    return stranger(status);
+}
+
 static const char *exposure(const struct stat *status)
 {
-    if (status->st_uid != geteuid() && status->st_uid != 0)
-        return "it belongs to another user";
+    if (stranger(status))
+        return stranger(status);
     if (status->st_mode & (S_IRGRP | S_IROTH))
         return "others can read it; chmod 600";
     if (status->st_mode & (S_IRWXG | S_IRWXO))
@@ -69,10 +84,12 @@ int file_read(struct file_text *file, const char *path, size_t max, struct err *
     else
         done = read_text(file, fd, path, max, err);
     (void)close(fd);
-    if (done == 1)
+    if (done == 1) {
         file->exposed = exposure(&status);
-    else
+        file->foreign = foreignness(&status);
+    } else {
         file_release(file);
+    }
     return done;
 }
 

@@ -14,6 +14,10 @@ struct file_text {
     /* Why it is no place for a secret, as in "others can read it; chmod 600". NULL: it is one: it
      * belongs to us or to root, and nobody else has a permission. */
     const char *exposed;
+
+    /* Why it is not to be believed, as in "others can write it; chmod go-w". NULL: it is: it belongs
+     * to us or to root, and nobody else may write it. */
+    const char *foreign;
 };
 
 /*
