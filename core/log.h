@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where messages go besides stderr, which ssh sends to /dev/null with ControlPersist and others never
- * read: a file, the system's log, or both. What is wrong with them stops nobody: a line is lost then,
- * and nothing waits, unless it is the file's own disk or file server that does not answer.
+ * Where messages go besides stderr, which ssh sends to /dev/null with ControlPersist and others
+ * never read: a file, the system's log, or both. What is wrong with them stops nobody: a line is
+ * lost then, and nothing waits, unless it is the file's own disk or file server that does not
+ * answer.
  *
  * The system's log gets a datagram on the socket of syslog(3), for user programs. Not by that
  * function, which waits for as long as the daemon does not read, and knows one name for the whole
@@ -30,10 +31,10 @@ struct log {
 #define LOG_INIT ((struct log){-1, false, LOG_LEVEL_ERROR, 0})
 
 /*
- * Opens what is wanted: `path` (NULL: no file) is made for nobody else to read, and must be a regular
- * file, or a link to one; never waits for a FIFO. Where something of it fails *why says so, in fresh
- * memory that the caller frees, and the rest goes on; NULL: all is well. With LOG_LEVEL_QUIET nothing
- * is even tried. The caller closes the log.
+ * Opens what is wanted: `path` (NULL: no file) is made for nobody else to read, and must be a
+ * regular file, or a link to one; never waits for a FIFO. Where something of it fails *why says so,
+ * in fresh memory that the caller frees, and the rest goes on; NULL: all is well. With
+ * LOG_LEVEL_QUIET nothing is even tried. The caller closes the log.
  *
  * From then on the limit of a file's size (SIGXFSZ) loses lines instead of ending the process.
  */
@@ -42,8 +43,9 @@ void log_open(struct log *log, const char *path, bool to_system, enum log_level 
 
 /*
  * A failure (LOG_LEVEL_ERROR) or a line of the trace, where the log's level asks for it: in one
- * write(2) "2026-11-21T21:50:01Z stile[123] db:22: text", and to the system "stile[123]: db:22: text".
- * Escaped, and cut at TEXT_SHOWN_MAX. NULL is allowed. Threads may share a log.
+ * write(2) "2026-11-21T21:50:01Z stile[123] db:22: text", and to the system
+ * "stile[123]: db:22: text". Escaped, and cut at TEXT_SHOWN_MAX. NULL is allowed. Threads may share
+ * a log.
  */
 void log_line(const struct log *log, enum log_level level, const char *text);
 
