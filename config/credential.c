@@ -103,6 +103,11 @@ const struct setting *credential_source(const struct hop *hop)
     return setting;
 }
 
+bool credential_is_in_url(const struct hop *hop)
+{
+    return hop->secret && hop->secret->of_url;
+}
+
 int credential_check(const struct hop *hop, struct err *err)
 {
     if (hop->user && has_control_byte(hop->user))
