@@ -497,7 +497,12 @@ static int explain(struct race *race, struct err *err)
             continue;
         if (race_rank(one->code) > race_rank(code))
             code = one->code;
-        (void)err_wrap(one, "route %zu of %zu (%s)", i + 1, race->count, race->ways->way[i].text);
+        /* A hop that is named says which route it is. */
+        if (one->placed)
+            (void)err_wrap(one, "route %zu of %zu", i + 1, race->count);
+        else
+            (void)err_wrap(one, "route %zu of %zu (%s)", i + 1, race->count,
+                           race->ways->way[i].text);
         (void)err_append(err, one);
     }
     if (err->code == ERR_NONE)

@@ -70,7 +70,7 @@ static void listener_close(struct command_ear *ear, bool heard)
 }
 
 /* A command with a listener, and all that it is given. */
-struct place {
+struct site {
     struct fake_ctx fake;
     struct listener listener;
     int said[2];
@@ -78,7 +78,7 @@ struct place {
     struct stream *stream;
 };
 
-static struct stream *start(struct place *place, const char *script, bool apart)
+static struct stream *start(struct site *place, const char *script, bool apart)
 {
     char sh[] = "sh", option[] = "-c", text[512];
     char *argv[] = {sh, option, text, NULL};
@@ -92,9 +92,9 @@ static struct stream *start(struct place *place, const char *script, bool apart)
     return command_start(&command, &place->fake.ctx);
 }
 
-static void place_init(struct place *place)
+static void place_init(struct site *place)
 {
-    *place = (struct place){.stream = NULL};
+    *place = (struct site){.stream = NULL};
     place->listener.ear = (struct command_ear){
         {.hear = listener_hear, .end = listener_end}, listener_finish, listener_close};
     assert_int_equal(pthread_mutex_init(&place->listener.lock, NULL), 0);
@@ -103,7 +103,7 @@ static void place_init(struct place *place)
     place->fake.trace.fd = place->said[1];
 }
 
-static void place_open(struct place *place, const char *script, bool apart)
+static void place_open(struct site *place, const char *script, bool apart)
 {
     place_init(place);
     place->stream = start(place, script, apart);
@@ -112,7 +112,7 @@ static void place_open(struct place *place, const char *script, bool apart)
 }
 
 /* What was shown, record by record; "" when there is no more. */
-static const char *shown(struct place *place)
+static const char *shown(struct site *place)
 {
     ssize_t size = recv(place->said[0], place->line, sizeof(place->line) - 1, MSG_DONTWAIT);
 
@@ -120,7 +120,7 @@ static const char *shown(struct place *place)
     return place->line;
 }
 
-static void place_close(struct place *place)
+static void place_close(struct site *place)
 {
     stream_close(place->stream);
     assert_int_equal(place->listener.closed, 1);
@@ -132,7 +132,7 @@ static void place_close(struct place *place)
     assert_err_unset(&place->fake.err);
 }
 
-static void await_output_end(struct place *place)
+static void await_output_end(struct site *place)
 {
     char byte;
 
@@ -143,7 +143,7 @@ static void await_output_end(struct place *place)
 static void all_is_heard_before_the_end(void **state)
 {
     (void)state;
-    struct place place;
+    struct site place;
 
     place_open(&place, "echo one >&2; echo show two >&2; echo >&2; printf three >&2; exit 7",
                false);
@@ -167,7 +167,7 @@ static void all_is_heard_before_the_end(void **state)
 static void closed_before_the_end(void **state)
 {
     (void)state;
-    struct place place;
+    struct site place;
 
     place_open(&place, "echo up; exec sleep 1000", false);
     (void)fd_await(place.stream->rfd, POLLIN);
@@ -181,7 +181,7 @@ static void closed_before_the_end(void **state)
 static void quiet(void **state)
 {
     (void)state;
-    struct place place;
+    struct site place;
 
     place_init(&place);
     place.fake.config.quiet = true;
@@ -197,7 +197,7 @@ static void quiet(void **state)
 static void a_program_that_is_not_there(void **state)
 {
     (void)state;
-    struct place place;
+    struct site place;
     char name[] = "stile-no-such-program";
     char *argv[] = {name, NULL};
 
@@ -215,7 +215,7 @@ static void a_program_that_is_not_there(void **state)
 static void a_daemon_holds_stderr(void **state)
 {
     (void)state;
-    struct place place;
+    struct site place;
     char pid[16];
 
     place_open(&place, "trap '' HUP; (exec sleep 1000) >/dev/null & echo $!", false);
@@ -251,7 +251,7 @@ static const struct apart_row {
 static void group(void **state)
 {
     const struct apart_row *row = *state;
-    struct place place;
+    struct site place;
     char text[32];
 
     place_open(&place, "echo $$; exec cat", row->apart);

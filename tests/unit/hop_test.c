@@ -372,7 +372,7 @@ static void fault_names_column_and_setting(void **state)
 {
     (void)state;
     char name[] = "auth", value[] = "x";
-    struct setting setting = {name, value, 20};
+    struct setting setting = {name, value, 20, PLACE_NONE};
     struct err err = ERR_INIT;
 
     assert_int_equal(hop_setting_fault(&setting, &err, "no %s like '%s'", "scheme", "x"), -1);

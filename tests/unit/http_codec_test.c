@@ -123,7 +123,7 @@ static void parse_auth(void **state)
     const struct auth_row *row = *state;
     char name[] = "auth";
     char value[100];
-    struct setting setting = {name, value, 20};
+    struct setting setting = {name, value, 20, PLACE_NONE};
     unsigned schemes = 0xdead;
     struct err err = ERR_INIT;
 
@@ -205,7 +205,7 @@ static void check_header(void **state)
     const struct header_row *row = *state;
     char name[] = "header";
     char value[100];
-    struct setting setting = {name, value, 20};
+    struct setting setting = {name, value, 20, PLACE_NONE};
     struct err err = ERR_INIT;
 
     (void)snprintf(value, sizeof(value), "%s", row->name);
@@ -225,7 +225,7 @@ static void every_byte_of_a_header_name(void **state)
     for (unsigned byte = 1; byte < 256; byte++) {
         char name[] = "header";
         char value[] = "Xx: y";
-        struct setting setting = {name, value, 0};
+        struct setting setting = {name, value, 0, PLACE_NONE};
         bool token = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
                      (byte >= 'a' && byte <= 'z') || strchr("!#$%&'*+-.^_`|~", (int)byte);
         struct err err = ERR_INIT;

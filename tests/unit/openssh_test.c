@@ -174,9 +174,9 @@ static void words_of_settings(void **state)
     char text[FOLDER_TEXT_MAX];
     char user[] = "-oProxyCommand=id", v6[] = "2001:db8::1";
     struct setting settings[] = {
-        {(char[]){"identityfile"}, (char[]){"/a b/c"}, 9},
-        {(char[]){"engine"}, (char[]){"openssh"}, 9},
-        {(char[]){"batchmode"}, (char[]){"yes"}, 9},
+        {(char[]){"identityfile"}, (char[]){"/a b/c"}, 9, PLACE_NONE},
+        {(char[]){"engine"}, (char[]){"openssh"}, 9, PLACE_NONE},
+        {(char[]){"batchmode"}, (char[]){"yes"}, 9, PLACE_NONE},
     };
 
     site_init(&site, TELL);
