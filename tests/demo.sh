@@ -21,6 +21,10 @@ dir=$(mktemp -d "${TMPDIR:-/tmp}/stile-demo.XXXXXX") || exit 1
 servers=
 failed=
 
+# What the user has configured for stile is not what is shown here.
+unset stile_proxy ssh_proxy all_proxy https_proxy STILE_PROXY SSH_PROXY ALL_PROXY HTTPS_PROXY
+export XDG_CONFIG_HOME="$dir/none" XDG_STATE_HOME="$dir/none"
+
 tidy()
 {
     trap - EXIT

@@ -22,6 +22,10 @@ end='<!-- bench:end -->'
 dir=$(mktemp -d "${TMPDIR:-/tmp}/stile-bench.XXXXXX") || exit 1
 child=
 
+# What the user has configured for stile is not what is measured here.
+unset stile_proxy ssh_proxy all_proxy https_proxy STILE_PROXY SSH_PROXY ALL_PROXY HTTPS_PROXY
+export XDG_CONFIG_HOME="$dir/none" XDG_STATE_HOME="$dir/none"
+
 tidy()
 {
     trap - EXIT HUP INT TERM

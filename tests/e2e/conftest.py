@@ -64,8 +64,12 @@ def reports(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def env(program, reports):
-    env = {key: value for key, value in os.environ.items() if not key.startswith("LC_")}
+def env(program, reports, tmp_path_factory):
+    """The machine's, without what would change what stile does."""
+    folder = tmp_path_factory.mktemp("user")
+    env = {key: value for key, value in os.environ.items()
+           if not key.startswith("LC_") and not key.lower().endswith("_proxy")}
+    env.update(XDG_CONFIG_HOME=str(folder / "config"), XDG_STATE_HOME=str(folder / "state"))
     env.update(PATH=f"{program.parent}:{env['PATH']}:/usr/sbin:/sbin", LANG="C", SHELL="/bin/sh",
                ASAN_OPTIONS=f"exitcode=99:log_path={reports}/san:fast_unwind_on_malloc=0",
                LSAN_OPTIONS=f"suppressions={harness.ROOT}/tests/e2e/leaks.supp:print_suppressions=0",
