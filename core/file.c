@@ -20,9 +20,11 @@ static const char *stranger(const struct stat *status)
 
 static const char *foreignness(const struct stat *status)
 {
+    if (stranger(status))
+        return stranger(status);
     if (status->st_mode & (S_IWGRP | S_IWOTH))
         return "others can write it; chmod go-w";
-    return stranger(status);
+    return NULL;
 }
 
 static const char *exposure(const struct stat *status)
