@@ -2,6 +2,7 @@
 #include "transports/dns.h"
 
 #include <ares.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "core/clock.h"
@@ -26,6 +27,21 @@ struct dns {
     bool due;   /* the candidate is still to be asked for */
     bool leaving;
 };
+
+/* The library counts its users without a lock, and routes are dialed in threads. It stays for good. */
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+static int library_init_status;
+
+static void library_init(void)
+{
+    library_init_status = ares_library_init(ARES_LIB_INIT_ALL);
+}
+
+static int library_status(void)
+{
+    (void)pthread_once(&library_once, library_init);
+    return library_init_status;
+}
 
 static void take_addresses(const struct question *question, const struct ares_addrinfo *result,
                            const char *source)
@@ -54,13 +70,12 @@ static void dns_ask_hosts(const struct question *question)
     struct ares_addrinfo_hints hints = {.ai_family = question->family, .ai_socktype = SOCK_STREAM};
     ares_channel channel;
 
-    if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
+    if (library_status() != ARES_SUCCESS)
         return;
     if (ares_init_options(&channel, &options, ARES_OPT_LOOKUPS) == ARES_SUCCESS) {
         ares_getaddrinfo(channel, question->host, NULL, &hints, hosts_answer, &answers);
         ares_destroy(channel);
     }
-    ares_library_cleanup();
 }
 
 /* --- queries --- */
@@ -183,7 +198,7 @@ static struct dns *dns_new(const struct question *question)
 
     if (!dns)
         return NULL;
-    *dns = (struct dns){.question = question, .status = ares_library_init(ARES_LIB_INIT_ALL)};
+    *dns = (struct dns){.question = question, .status = library_status()};
     if (dns->status == ARES_SUCCESS)
         dns->status = dns_init_channel(dns);
     if (dns->status == ARES_SUCCESS)
@@ -245,7 +260,6 @@ static void dns_free(struct dns *dns)
     if (dns->channel)
         ares_destroy(dns->channel);
     search_release(&dns->search);
-    ares_library_cleanup();
     free(dns);
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The module `ssh`: a gateway by libssh2. */
+#include <libssh2.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +19,19 @@
 #include "transports/ssh_module.h"
 #include "transports/transport.h"
 
+static void library_init_once(void)
+{
+    (void)libssh2_init(0);
+}
+
+/* The library sees to itself at its first session, without a lock. */
+static void library_init(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, library_init_once);
+}
+
 /* OpenSSL finds its algorithms when they are first asked for: the random numbers, and what reads
  * keys, take longest. */
 static void ssh_warm(void)
@@ -25,6 +40,7 @@ static void ssh_warm(void)
     unsigned char byte;
     BIO *bio = BIO_new_mem_buf(no_key, (int)sizeof(no_key) - 1);
 
+    library_init();
     (void)RAND_bytes(&byte, 1);
     EVP_PKEY_free(bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL);
     ERR_clear_error();
@@ -52,6 +68,8 @@ static char *ssh_lacks(const struct ssh_gateway *gateway, struct ctx *ctx)
 {
     struct host_key_book book;
     const char *what = configuration_lacks(&gateway->config);
+
+    library_init();
     char *lacks = what ? strdup(what) : algorithms_lacking(&gateway->config);
 
     if (!lacks && host_key_book_init(&book, gateway, ctx->err) == 0) {
@@ -84,6 +102,7 @@ static struct stream *ssh_dial(const struct ssh_gateway *gateway, struct stream 
     struct host_key_book book;
     struct stream *stream = NULL;
 
+    library_init();
     if (host_key_book_init(&book, gateway, ctx->err) == -1) {
         stream_close(below);
         return NULL;
