@@ -343,10 +343,11 @@ static int json_route(struct json *json, const struct explain *explain, size_t i
                       struct err *err)
 {
     const struct hops *hops = &explain->ways->way[index].hops;
+    char *route = page_route(hops);
     int done = 0;
 
     json_object(json, NULL);
-    page_json_way(json, explain->ways, index);
+    page_json_way(json, explain->ways, index, route);
     json_bool(json, "is_preferred", index == preferred(explain));
     json_bool(json, "is_socket", !layered(explain, index));
     json_array(json, "hops");
@@ -354,6 +355,7 @@ static int json_route(struct json *json, const struct explain *explain, size_t i
         done = json_hop(json, &hops->hop[i], err);
     json_array_end(json);
     json_object_end(json);
+    free(route);
     return done;
 }
 

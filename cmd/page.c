@@ -105,15 +105,14 @@ void page_json_target(struct json *json, const struct endpoint *target)
     json_integer(json, "port", target->port);
 }
 
-void page_json_way(struct json *json, const struct ways *ways, size_t index)
+void page_json_way(struct json *json, const struct ways *ways, size_t index, const char *route)
 {
     const struct way *way = &ways->way[index];
-    char *route = page_route(&way->hops), *place = place_text(&way->place);
+    char *place = place_text(&way->place);
 
     json_integer(json, "number", (int64_t)index + 1);
     json_text(json, "route", route);
     json_text(json, "place", place);
     json_text(json, "reason", way->reason);
-    free(route);
     free(place);
 }

@@ -48,7 +48,7 @@ char *page_route(const struct hops *hops);
 /* The members "host" and "port" of the object that was begun. */
 void page_json_target(struct json *json, const struct endpoint *target);
 
-/* The members "number" (from 1), "route", "place" and "reason". */
-void page_json_way(struct json *json, const struct ways *ways, size_t index);
+/* The members "number" (from 1), "route" (page_route), "place" and "reason". */
+void page_json_way(struct json *json, const struct ways *ways, size_t index, const char *route);
 
 #endif
