@@ -37,6 +37,8 @@ BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 MANDIR ?= $(PREFIX)/share/man
 INCLUDEDIR ?= $(PREFIX)/include/stile
+DOCDIR ?= $(PREFIX)/share/doc/stile
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 MODULEDIR = $(LIBDIR)/stile/transports
 DESTDIR ?=
 
@@ -202,8 +204,9 @@ NEED := sh tests/need.sh
 BUILD_NEEDS := gcc libc6-dev pkg-config libc-ares-dev libcurl4-openssl-dev libssh2-1-dev libssl-dev
 DEMO_NEEDS := openssh-client openssh-server tinyproxy
 TEST_NEEDS := $(DEMO_NEEDS) libcmocka-dev python3 python3-pytest python3-paramiko python3-fabric \
-	git rsync iproute2 dnsmasq-base netbase locales \
-	squid dante-server microsocks stunnel4 socat openssl netcat-openbsd ncat krb5-kdc krb5-admin-server krb5-user dropbear-bin
+	git rsync iproute2 nftables dnsmasq-base netbase locales \
+	squid dante-server microsocks stunnel4 socat openssl netcat-openbsd ncat connect-proxy corkscrew proxytunnel \
+	krb5-kdc krb5-admin-server krb5-user dropbear-bin
 BENCH_NEEDS := $(DEMO_NEEDS) python3 iproute2 netcat-openbsd ncat socat connect-proxy corkscrew \
 	dante-server microsocks squid openssl
 
@@ -276,6 +279,10 @@ install: all
 	$(INSTALL) -d '$(DESTDIR)$(MODULEDIR)'
 	$(if $(MODULE_BIN),$(INSTALL) -m 644 $(MODULE_BIN) '$(DESTDIR)$(MODULEDIR)/')
 	$(INSTALL) -m 644 $(MAN1) '$(DESTDIR)$(MANDIR)/man1/'
+	$(INSTALL) -d '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(COMPLETIONDIR)' '$(DESTDIR)$(DOCDIR)'
+	$(INSTALL) -m 644 $(MAN5) '$(DESTDIR)$(MANDIR)/man5/'
+	$(INSTALL) -m 644 completion/stile.bash '$(DESTDIR)$(COMPLETIONDIR)/stile'
+	$(INSTALL) -m 644 config/example.conf '$(DESTDIR)$(DOCDIR)/'
 	for header in $(PUBLIC_HEADERS); do \
 		$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)/$${header%/*}" && \
 		$(INSTALL) -m 644 $$header "$(DESTDIR)$(INCLUDEDIR)/$$header" || exit 1; done
@@ -285,6 +292,9 @@ install: all
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/stile' '$(DESTDIR)$(LIBDIR)/pkgconfig/stile.pc'
 	for page in $(notdir $(MAN1)); do rm -f "$(DESTDIR)$(MANDIR)/man1/$$page"; done
+	for page in $(notdir $(MAN5)); do rm -f "$(DESTDIR)$(MANDIR)/man5/$$page"; done
+	rm -f '$(DESTDIR)$(COMPLETIONDIR)/stile' '$(DESTDIR)$(DOCDIR)/example.conf'
+	-rmdir '$(DESTDIR)$(DOCDIR)'
 	for header in $(PUBLIC_HEADERS); do rm -f "$(DESTDIR)$(INCLUDEDIR)/$$header"; done
 	rm -f $(MODULE_NAMES:%='$(DESTDIR)$(MODULEDIR)/%.so')
 	-rmdir '$(DESTDIR)$(MODULEDIR)' '$(DESTDIR)$(LIBDIR)/stile'

@@ -30,7 +30,7 @@ units_of()
         openssh-server) printf 'ssh ssh.service ssh.socket ' ;;
         dante-server) printf 'danted danted.service ' ;;
         stunnel4) printf 'stunnel4 stunnel.target ' ;;
-        dnsmasq | rsync | squid | tinyproxy | krb5-kdc | krb5-admin-server)
+        dnsmasq | nftables | rsync | squid | tinyproxy | krb5-kdc | krb5-admin-server)
             printf '%s %s.service ' "$package" "$package"
             ;;
         esac

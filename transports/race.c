@@ -370,6 +370,7 @@ struct run {
     struct ctx *ctx;
     size_t started; /* so many of race->order */
     size_t failed;
+    int64_t start_ns;
     int64_t next_ns; /* when the next one starts */
 };
 
@@ -378,16 +379,27 @@ static bool is_sequential(const struct run *run)
     return run->ctx->config->attempt_delay_ns == CLOCK_NEVER;
 }
 
+/* When route number `position` of the order starts, after the first one. */
+static int64_t head_start_ns(const struct run *run, size_t position)
+{
+    int64_t delay_ns = run->ctx->config->attempt_delay_ns;
+    size_t behind = run->race->count - 1;
+
+    if (position >= behind)
+        return delay_ns;
+    return delay_ns / 5 * 4 + delay_ns / 5 * (int64_t)(position - 1) / (int64_t)(behind - 1);
+}
+
 static void start_next(struct run *run)
 {
     struct race *race = run->race;
-    int64_t delay_ns = run->ctx->config->attempt_delay_ns;
 
     if (run->started == race->count)
         return;
     lane_start(race->order[run->started], race->count - run->started, run->ctx);
     run->started++;
-    run->next_ns = is_sequential(run) ? CLOCK_NEVER : clock_ns() + delay_ns;
+    run->next_ns =
+        is_sequential(run) ? CLOCK_NEVER : run->start_ns + head_start_ns(run, run->started);
 }
 
 /* Asks in the lane's place. The person may take long, so nobody is to wait behind that. */
@@ -468,6 +480,7 @@ static int run_lanes(struct run *run)
     size_t started;
 
     patient.deadline_ns += GRACE_NS;
+    run->start_ns = clock_ns();
     start_next(run);
     while (run->failed < run->race->count) {
         started = run->started;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several routes to one target: they start one after the other, each with a head start over the next
- * (at once where one has failed), and the first that is up wins. The others are called off.
+ * Several routes to one target: they start one after the other, and the first that is up wins. The
+ * others are called off.
+ *
+ * Within AttemptDelay all of them have started, so that finding the one that works costs no more. The
+ * first has at least four fifths of that for itself, the others follow in even steps; where one fails
+ * the next one starts at once.
  *
  * Each route dials in a thread of its own. A person is asked by the thread of the caller, and only
  * when every route before the one that asks has failed.

@@ -19,7 +19,7 @@ from peers import LIMIT
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PIPE = subprocess.PIPE
 NULL = subprocess.DEVNULL
-TRACE = re.compile(r"^stile: \+\d+\.\d{6} [a-z]+: .*$")
+TRACE = re.compile(r"^stile: \+\d+\.\d{6} (\[\d+\] )?[a-z]+: .*$")
 ENDED = re.compile(r" relay: ended: (\d+) bytes up, (\d+) bytes down, (\d+) wake-ups$")
 
 Result = collections.namedtuple("Result", "code out err")

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* Which routes a target has, of what was said. */
+#include "config/ways.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/fake_unit.h"
+#include "transports/registry.h"
+
+#define SAID_MAX 6
+
+static const struct place by_option = {"-x", 0}, in_file = {"/x/config", 4};
+
+static void set_target(struct endpoint *target, const char *host)
+{
+    struct err err = ERR_INIT;
+
+    assert_int_equal(endpoint_set(target, host, "22", &err), 0);
+}
+
+/* --- good ones --- */
+
+static const struct good_row {
+    const char *name;
+    const char *via[SAID_MAX];
+    const struct place *place;
+    bool is_jump;
+    const char *text[SAID_MAX]; /* NULL behind the last one */
+    size_t hops[SAID_MAX];
+} good_rows[] = {
+    {"nothing said", {NULL}, NULL, false, {"direct"}, {0}},
+    {"direct", {"direct"}, &by_option, false, {"direct"}, {0}},
+    {"env", {"env"}, &in_file, false, {"direct"}, {0}},
+    {"a list", {"http://a:1,ssh://b"}, &by_option, false, {"http://a:1,ssh://b"}, {2}},
+    {"alternatives",
+     {"direct", "http://a:1", "ENV"},
+     &in_file,
+     false,
+     {"direct", "http://a:1", "direct"},
+     {0, 1, 0}},
+    {"gateways", {"alice@a,b:2222"}, &by_option, true, {"alice@a,b:2222"}, {2}},
+    {"a password",
+     {"socks5://u:p@a:1,http://v:q:@b?auth=basic,http://c"},
+     &in_file,
+     false,
+     {"socks5://u@a:1,http://v@b?auth=basic,http://c"},
+     {3}},
+    {"what only looks like one",
+     {"http://a:1?user=x:y@z"},
+     &in_file,
+     false,
+     {"http://a:1?user=x:y@z"},
+     {1}},
+    {"a command", {"exec:echo http://u:p\\,x@y,http://b:1"}, &in_file, false, {NULL}, {2}},
+};
+
+static void good(void **state)
+{
+    const struct good_row *row = *state;
+    struct config config;
+    struct ways ways = WAYS_INIT;
+    struct endpoint target = ENDPOINT_INIT;
+    struct err err = ERR_INIT;
+
+    config_init(&config);
+    set_target(&target, "127.0.0.1");
+    for (size_t i = 0; row->via[i]; i++)
+        assert_int_equal(config_via(&config, row->via[i], row->is_jump, row->place, &err), 0);
+    if (ways_settle(&ways, &config, &target, registry_default_port, &err) == -1)
+        unit_fail("%s", err_text(&err));
+    for (size_t i = 0; i < ways.count; i++) {
+        if (row->text[0])
+            assert_string_equal(ways.way[i].text, row->text[i]);
+        assert_int_equal(ways.way[i].hops.count, row->hops[i]);
+        assert_ptr_equal(ways.way[i].place.source, row->place ? row->place->source : NULL);
+    }
+    assert_true(ways.count == SAID_MAX || !row->text[ways.count]);
+    ways_release(&ways);
+    endpoint_release(&target);
+    config_release(&config);
+}
+
+/* --- bad ones --- */
+
+static const struct bad_row {
+    const char *name; /* and the route */
+    const struct place *place;
+    bool is_jump;
+    const char *message;
+} bad_rows[] = {
+    {"nope", &by_option, false, "-x: column 1: "},
+    {"http://a,nope", &in_file, false, "/x/config:4: Via: column 10: "},
+    {"http://u:hunter2@a", &by_option, false, "-x: column 10: "},
+    {"a,,b", &by_option, true, "-x: column 3: "},
+    {"", &in_file, false, "/x/config:4: Via: column 1: "},
+};
+
+static void bad(void **state)
+{
+    const struct bad_row *row = *state;
+    struct config config;
+    struct ways ways = WAYS_INIT;
+    struct endpoint target = ENDPOINT_INIT;
+    struct err err = ERR_INIT;
+
+    config_init(&config);
+    set_target(&target, "db");
+    assert_int_equal(config_via(&config, row->name, row->is_jump, row->place, &err), 0);
+    assert_int_equal(ways_settle(&ways, &config, &target, registry_default_port, &err), -1);
+    assert_null(strstr(err_text(&err), "hunter2"));
+    assert_err(&err, ERR_USAGE, row->message);
+    assert_int_equal(ways.count, 0);
+    endpoint_release(&target);
+    config_release(&config);
+}
+
+/* --- settings of hops --- */
+
+static const struct block_row {
+    const char *name;
+    const char *block;
+    const char *route;
+    const char *user; /* of the last hop */
+} block_rows[] = {
+    {"the same", "http://a:3128", "http://a:3128", "alice"},
+    {"the port is the default one", "http://a", "http://a:80", "alice"},
+    {"and the other way round", "https://a:443", "https://a", "alice"},
+    {"of none that has a default", "ssh://a", "ssh://bob@a", "alice"},
+    {"in capitals", "HTTP://A", "http://a", "alice"},
+    {"the second hop", "socks5://b", "http://a,socks5://b:1080", "alice"},
+    {"a path", "http://unix:/x", "http://unix:/x", "alice"},
+    {"what the URL says comes first", "http://a", "http://a?user=bob", "bob"},
+    {"another port", "http://a:3128", "http://a", NULL},
+    {"another scheme", "https://a:80", "http://a", NULL},
+    {"another host", "http://ab", "http://a", NULL},
+    {"a port of ssh", "ssh://a:22", "ssh://a", NULL},
+    {"another path", "http://unix:/x", "http://unix:/xy", NULL},
+    {"a command", "http://a", "exec:a", NULL},
+};
+
+static void blocks(void **state)
+{
+    const struct block_row *row = *state;
+    struct config config;
+    struct ways ways = WAYS_INIT;
+    struct endpoint target = ENDPOINT_INIT;
+    struct err err = ERR_INIT;
+    static const struct place line = {"/x/config", 5};
+
+    config_init(&config);
+    set_target(&target, "db");
+    assert_int_equal(config_via(&config, row->route, false, &in_file, &err), 0);
+    struct hop_block *block = config_hop_block(&config, row->block, &in_file, &err);
+    assert_non_null(block);
+    assert_int_equal(config_hop_setting(block, "User", "alice", &line, &err), 0);
+    assert_int_equal(ways_settle(&ways, &config, &target, registry_default_port, &err), 0);
+    const struct hops *hops = &ways.way[0].hops;
+    const struct setting *user = hop_find_setting(&hops->hop[hops->count - 1], "user");
+    if (row->user) {
+        assert_non_null(user);
+        assert_string_equal(user->value, row->user);
+        assert_int_equal(user->place.line, strcmp(row->user, "alice") == 0 ? 5 : 0);
+    } else {
+        assert_null(user);
+    }
+    ways_release(&ways);
+    endpoint_release(&target);
+    config_release(&config);
+}
+
+static const struct option_row {
+    const char *name;
+    const char *via[SAID_MAX];
+    const char *message; /* NULL: it is taken */
+} option_rows[] = {
+    {"the only hop", {"http://a"}, NULL},
+    {"no hop", {"direct"}, "-o: auth: is for a hop, and there is none"},
+    {"two hops", {"http://a,http://b"}, "-o: auth: there are 2 hops"},
+    {"two routes", {"http://a", "http://b"}, "-o: auth: there are 2 routes"},
+};
+
+static void options(void **state)
+{
+    const struct option_row *row = *state;
+    struct config config;
+    struct ways ways = WAYS_INIT;
+    struct endpoint target = ENDPOINT_INIT;
+    struct err err = ERR_INIT;
+
+    config_init(&config);
+    set_target(&target, "db");
+    for (size_t i = 0; row->via[i]; i++)
+        assert_int_equal(config_via(&config, row->via[i], false, &by_option, &err), 0);
+    assert_int_equal(config_option(&config, "Auth=basic", &err), 0);
+    int done = ways_settle(&ways, &config, &target, registry_default_port, &err);
+    if (row->message) {
+        assert_int_equal(done, -1);
+        assert_err(&err, ERR_USAGE, row->message);
+    } else {
+        assert_int_equal(done, 0);
+        assert_string_equal(hop_setting(&ways.way[0].hops.hop[0], "auth"), "basic");
+    }
+    ways_release(&ways);
+    endpoint_release(&target);
+    config_release(&config);
+}
+
+int main(void)
+{
+    struct unit unit = {.count = 0};
+
+    UNIT_ROWS(&unit, good, good_rows);
+    UNIT_ROWS(&unit, bad, bad_rows);
+    UNIT_ROWS(&unit, blocks, block_rows);
+    UNIT_ROWS(&unit, options, option_rows);
+    return unit_run(&unit, "ways");
+}
