@@ -71,6 +71,7 @@ _stile_behind()
     -J) compgen -A hostname -- "$3" ;;
     -o) _stile_option "$1" "$3" ;;
     -x) _stile_hop "$1" "$3" ;;
+    --list) printf '%s\n' keywords options settings ;;
     *) _stile_choice "$(_stile_value "$1" options "$2")" ;;
     esac
 }
