@@ -53,7 +53,7 @@ struct race {
 
     pthread_mutex_t lock; /* of the next three, and of what the lanes say */
     struct lane *winner;
-    struct stream *stream;
+    struct stream *stream; /* the winner's, until the caller has it */
     bool is_over;
 
     int won[PIPE_ENDS];       /* hangs up when the race is decided */
@@ -343,6 +343,7 @@ void race_free(struct race *race)
     if (!race)
         return;
     race_decide(race);
+    stream_close(race->stream);
     for (size_t i = 0; i < race->count; i++) {
         struct lane *lane = &race->lane[i];
         pipe_close(lane->failed);
@@ -535,6 +536,23 @@ static int open_pipes(struct race *race, struct err *err)
     return open ? 0 : err_set(err, ERR_CONNECT, "a pipe: %s", strerror(errno));
 }
 
+/* NULL where there is none. */
+static struct stream *take_winner(struct race *race, size_t *winner, const struct trace *trace)
+{
+    (void)pthread_mutex_lock(&race->lock);
+    const struct lane *lane = race->winner;
+    struct stream *stream = race->stream;
+    race->is_over = true;
+    race->stream = NULL;
+    (void)pthread_mutex_unlock(&race->lock);
+    if (!lane)
+        return NULL;
+    *winner = lane->index;
+    TRACE(trace, "race", "route %zu of %zu (%s) is up", *winner + 1, race->count,
+          race->ways->way[*winner].text);
+    return stream;
+}
+
 struct stream *race_dial(struct race *race, const struct endpoint *target, size_t *winner,
                          struct ctx *ctx)
 {
@@ -546,16 +564,13 @@ struct stream *race_dial(struct race *race, const struct endpoint *target, size_
     if (open_pipes(race, ctx->err) == -1)
         return NULL;
     race->target = target;
-    if (run_lanes(&run) == -1 && !ctx->err->silent) {
+    if (run_lanes(&run) == -1) {
+        if (ctx->err->silent)
+            return NULL;
         race_decide(race);
         err_release(ctx->err);
         (void)explain(race, ctx->err);
         return NULL;
     }
-    if (!race->winner)
-        return NULL;
-    *winner = race->winner->index;
-    TRACE(ctx->trace, "race", "route %zu of %zu (%s) is up", *winner + 1, race->count,
-          race->ways->way[*winner].text);
-    return race->stream;
+    return take_winner(race, winner, ctx->trace);
 }
