@@ -76,6 +76,9 @@ static int take_via(struct reader *reader, const struct keyword *keyword, const 
 
     if (!text)
         return err_set(err, ERR_USAGE, "%s: want %s", keyword->name, keyword->value);
+    if (line->count > 1 && !text_same_start(text, "exec:", strlen("exec:")))
+        return err_set(err, ERR_USAGE, "%s: want one route, with commas between its hops",
+                       keyword->name);
     if (check_route(reader, text) == -1)
         return err_wrap(err, "%s", keyword->name);
     if (!reader->active || reading->has_routes ||
