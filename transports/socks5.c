@@ -102,14 +102,15 @@ static int receive_method(const struct socks5 *socks)
     if (exchange_receive(socks->stream, reply, sizeof(reply), socks->ctx) == -1)
         return -1;
     int method = socks5_parse_method(reply, err);
+    if (method == -1)
+        return -1;
     if (method == SOCKS_METHOD_REFUSED && !socks->user)
         return err_set(err, ERR_AUTH,
                        "the proxy wants a login; write the user into the URL: %s://USER@%s",
                        socks->hop->scheme, socks->hop->address.text);
     if (method == SOCKS_METHOD_REFUSED)
         return err_set(err, ERR_AUTH, "the proxy does not want this login; leave the user away");
-    if (method != -1 && method != SOCKS_METHOD_NONE &&
-        !(method == SOCKS_METHOD_PASSWORD && socks->user))
+    if (method != SOCKS_METHOD_NONE && !(method == SOCKS_METHOD_PASSWORD && socks->user))
         return err_set(err, ERR_REFUSED, "the proxy chose the method 0x%02x, which was not offered",
                        (unsigned)method);
     timing_mark(socks->ctx, TIMING_HANDSHAKE);
