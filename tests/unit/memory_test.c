@@ -119,8 +119,6 @@ static void keep(const struct room *room, size_t index)
 static struct memory_entry entry_of(const struct room *room, size_t index, int64_t age_s)
 {
     struct memory memory;
-    const char *state = getenv("XDG_STATE_HOME");
-    char *wanted = strdup(state ? state : "");
     struct folder other;
     char path[FOLDER_PATH_MAX];
     struct memory_table table;
@@ -140,8 +138,7 @@ static struct memory_entry entry_of(const struct room *room, size_t index, int64
     assert_int_equal(rmdir(folder_path(&other, "stile", path)), 0);
     folder_release(&other);
     memory_release(&memory);
-    assert_int_equal(setenv("XDG_STATE_HOME", wanted, 1), 0);
-    free(wanted);
+    assert_int_equal(setenv("XDG_STATE_HOME", room->state.path, 1), 0);
     table.entry[0].time_s = (int64_t)time(NULL) - age_s;
     return table.entry[0];
 }
