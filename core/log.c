@@ -133,9 +133,11 @@ static void to_daemon(int priority, const char *words)
 
 static void put(const struct log *log, int priority, const char *text)
 {
-    char *whole = text_join(log->about ? log->about : "?", ": ", text, (char *)NULL);
+    const char *about = log->about ? log->about : "?";
+    char *shown = text_join(text, (char *)NULL);
 
-    text_cut(whole);
+    text_cut(shown);
+    char *whole = shown ? text_join(about, ": ", shown, (char *)NULL) : NULL;
     char *words = whole ? text_escape(whole) : NULL;
     if (words && log->fd != -1)
         to_file(log->fd, words);
@@ -143,6 +145,7 @@ static void put(const struct log *log, int priority, const char *text)
         to_daemon(priority, words);
     free(words);
     free(whole);
+    free(shown);
 }
 
 /* Is there somebody who wants to read lines of this level? */

@@ -44,8 +44,8 @@ void log_open(struct log *log, const char *path, bool to_system, enum log_level 
 /*
  * A failure (LOG_LEVEL_ERROR) or a line of the trace, where the log's level asks for it: in one
  * write(2) "2026-11-21T21:50:01Z stile[123] db:22: text", and to the system
- * "stile[123]: db:22: text". Escaped, and cut at TEXT_SHOWN_MAX. NULL is allowed. Threads may share
- * a log.
+ * "stile[123]: db:22: text". All of it is escaped, and the text is cut at TEXT_SHOWN_MAX. NULL is
+ * allowed. Threads may share a log.
  */
 void log_line(const struct log *log, enum log_level level, const char *text);
 

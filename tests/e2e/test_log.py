@@ -123,7 +123,10 @@ def test_a_failure_that_is_not_told_is_kept(stile, log):
 def test_a_failure_after_the_connection_is_kept(stile, listen, log):
     listener = listen()
     running = stile.start(*log.options(), *listener.address)
-    tcp.reset(listener.accept())
+    conn = listener.accept()
+    conn.sendall(b"x")
+    assert take(running.stdout.fileno(), 1) == b"x"
+    tcp.reset(conn)
     result = running.finish()
     assert result.code == 1
     assert [f"stile: {text}\n" for text in log.texts()] == [result.err]
