@@ -153,7 +153,8 @@ static void covers(void **state)
     /* What stands behind it isn't looked at, and nothing behind the end of that is. */
     char *entry = malloc(length + 1);
 
-    assert_true(entry && host);
+    assert_non_null(host);
+    assert_non_null(entry);
     memcpy(entry, row->name, length);
     entry[length] = 'x';
     assert_int_equal(env_covers(entry, length, &target), row->covers);
