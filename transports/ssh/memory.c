@@ -24,22 +24,27 @@ union block {
  * SSH_MSG_CHANNEL_OPEN_FAILURE, uint32 channel, uint32 reason, string description. */
 #define OPEN_FAILURE 92
 
+/* Ours have small numbers. Of any other block that begins with the same byte, a hash or a key, nothing of
+ * the rest fits. */
+#define CHANNEL_MAX 255
+
 /* Of a public key that libssh2 expects to find in a packet. */
 #define KEY_BYTES_MAX 256
 
 static void keep_refusal(struct session_refusal *refusal, const uint8_t *packet, size_t size)
 {
-    struct wire rest = {packet, size}, text;
+    struct wire rest = {packet, size}, text, language;
     uint32_t channel, reason;
     uint8_t number;
 
     if (refusal->heard || !wire_take_byte(&rest, &number) || number != OPEN_FAILURE ||
-        !wire_take_u32(&rest, &channel) || !wire_take_u32(&rest, &reason))
+        !wire_take_u32(&rest, &channel) || channel > CHANNEL_MAX ||
+        !wire_take_u32(&rest, &reason) || !wire_take_string(&rest, &text) ||
+        !wire_take_string(&rest, &language))
         return;
     refusal->heard = true;
     refusal->reason = reason;
-    if (wire_take_string(&rest, &text))
-        refusal->text = strndup((const char *)text.at, text.left);
+    refusal->text = strndup((const char *)text.at, text.left);
 }
 
 void *memory_alloc(size_t size, void **abstract)
