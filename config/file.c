@@ -130,13 +130,15 @@ static int take_hop(struct reader *reader, const struct keyword *keyword, const 
 
     if (line->count != 1)
         return err_set(err, ERR_USAGE, "%s: want one %s", keyword->name, keyword->value);
-    begin_block(reader, reader->enclosing, true);
     config_init(&unread);
-    const struct hop_block *block =
-        config_hop_block(reader->active ? config : &unread, line->argument[0], &place, err);
+    bool is_good = config_hop_block(reader->enclosing ? config : &unread, line->argument[0], &place,
+                                    err) != NULL;
     config_release(&unread);
+    if (!is_good)
+        return err_wrap(err, "%s", keyword->name);
+    begin_block(reader, reader->enclosing, true);
     reader->hop = config->block_count - 1;
-    return block ? 0 : err_wrap(err, "%s", keyword->name);
+    return 0;
 }
 
 /* A line of a Hop block. What the names may be only the transport knows. */
