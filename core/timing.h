@@ -43,4 +43,7 @@ void timing_release(struct timing *timing);
 /* Does nothing where ctx->timing is NULL, which is everywhere but in --check. */
 void timing_mark(const struct ctx *ctx, enum timing_step step);
 
+/* What has passed since the last mark was none of the steps. */
+void timing_skip(const struct ctx *ctx);
+
 #endif

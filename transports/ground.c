@@ -12,6 +12,8 @@ static struct stream *ground_dial(const struct hop *hop, const struct dialer *be
 {
     (void)hop;
     (void)below;
+    /* Those above may have had things to find out. */
+    timing_skip(ctx);
     if (!to->path)
         return tcp_dial(to, ctx);
     struct stream *stream = unix_dial(to->path, ctx);
