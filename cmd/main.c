@@ -47,10 +47,25 @@ static int hold_standard_descriptors(struct err *err)
     return err->code == ERR_NONE ? 0 : -1;
 }
 
+/* Somebody may never read it, so it is to fit into any pipe; with several lines all of them together. */
+#define LINES_BYTES_MAX 960
+#define LINE_BYTES_MIN 160
+
+static size_t line_max(const struct err *err)
+{
+    size_t lines = 0;
+
+    for (; err; err = err->next)
+        lines++;
+    return LINES_BYTES_MAX / lines > LINE_BYTES_MIN ? LINES_BYTES_MAX / lines : LINE_BYTES_MIN;
+}
+
 /* In one write, so that it stays whole among those of other processes. */
-static void print_line(const struct command *command, const char *text)
+static void print_line(const struct command *command, const char *text, size_t max)
 {
     char *escaped = text_escape(text);
+
+    text_cut_to(escaped, max);
     char *line = escaped ? text_join(command->name, ": ", escaped, "\n", (char *)NULL) : NULL;
 
     if (line)
@@ -70,9 +85,10 @@ int main(int argc, char **argv)
 
     if (hold_standard_descriptors(&err) == 0)
         status = command->run(argc, argv, &err);
+    size_t max = line_max(&err);
     for (const struct err *line = &err; line; line = line->next)
         if (*err_text(line))
-            print_line(command, err_text(line));
+            print_line(command, err_text(line), max);
     err_release(&err);
     return status;
 }

@@ -98,7 +98,7 @@ static const struct option_row rows[] = {
      .constant = AF_INET6},
     {.letter = 'F',
      .value = "file",
-     .help = "read this config instead of the usual ones; none = no config",
+     .help = "read this config, not the usual ones; none: no config",
      .field = FIELD(file),
      .apply = set_once},
     {.letter = 'J',
@@ -126,7 +126,7 @@ static const struct option_row rows[] = {
      .apply = set_timeout},
     {.letter = 'x',
      .value = "hop[,hop...]",
-     .help = "go through these proxies, nearest first; again for alternatives",
+     .help = "go through these, nearest first; again: alternatives",
      .field = FIELD(routes),
      .apply = option_word},
     {.name = "check",
@@ -319,12 +319,14 @@ static int settle_and_travel(struct request *request, const struct endpoint *tar
     struct query query = {.target = target};
     struct ways ways = WAYS_INIT;
 
-    if (file_load(config, request->file, &query, &ctx) == -1)
-        return -1;
+    int done = file_load(config, request->file, &query, &ctx);
     ctx.timeout_ns = config->timeout_ns;
     ctx.deadline_ns = start_ns + config->timeout_ns;
-    open_log(&log, &trace, config, target);
-    int done = check_blocks(config, err);
+    /* What is wrong with the config belongs there, too, as far as it says where that is. */
+    if (!request->explain)
+        open_log(&log, &trace, config, target);
+    if (done == 0)
+        done = check_blocks(config, err);
     if (done == 0)
         done = ways_settle(&ways, config, target, registry_default_port, err);
     if (done == 0)

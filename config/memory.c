@@ -219,7 +219,8 @@ static char *path_of(size_t *base)
                                                         "/stile/routes", (char *)NULL)
                                             : NULL;
 
-    *base = path ? strlen(folder) : 0;
+    /* The home itself is somebody else's to make; $XDG_STATE_HOME is ours, says its specification. */
+    *base = path && !given ? strlen(folder) : 0;
     free(folder);
     return path;
 }

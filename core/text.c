@@ -102,12 +102,17 @@ const char *text_digits(unsigned number, char out[TEXT_DIGITS_MAX])
     return at;
 }
 
-void text_cut(char *text)
+void text_cut_to(char *text, size_t max)
 {
     static const char dots[] = "...";
 
-    if (text && strlen(text) > TEXT_SHOWN_MAX)
-        memcpy(text + TEXT_SHOWN_MAX - (sizeof(dots) - 1), dots, sizeof(dots));
+    if (text && strlen(text) > max)
+        memcpy(text + max - (sizeof(dots) - 1), dots, sizeof(dots));
+}
+
+void text_cut(char *text)
+{
+    text_cut_to(text, TEXT_SHOWN_MAX);
 }
 
 char *text_escape(const char *text)

@@ -33,9 +33,10 @@ const char *text_digits(unsigned number, char out[TEXT_DIGITS_MAX]);
  * reads is full soon. */
 #define TEXT_SHOWN_MAX 1000
 
-/* Shortens `text` to TEXT_SHOWN_MAX bytes, with dots at the end where something is missing. NULL
- * is allowed. */
+/* Shortens `text` to TEXT_SHOWN_MAX bytes, or to `max` (4 at least), with dots at the end where
+ * something is missing. NULL is allowed. */
 void text_cut(char *text);
+void text_cut_to(char *text, size_t max);
 
 /*
  * A copy of `text` in which every byte that is not printable ASCII has become \n, \t, … or \xNN,

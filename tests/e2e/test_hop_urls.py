@@ -186,15 +186,10 @@ def test_the_ways_that_keep_a_password_are_named(wrong, hops):
 # --- -x and -o ------------------------------------------------------------------------------------
 
 
-def test_a_second_route_is_refused(wrong, stile):
-    result = wrong(GOOD, "-x", "direct")
-    assert "-x" in result.err
-
-
 BAD_OPTIONS = {
     "no_value": "user", "empty_value": "user=", "no_name": "=alice", "empty": "", "blank": " ",
     "unknown": "nosuch=1", "of_another_kind": "auth=basic", "bad_value": "resolve=here",
-    "bad_flag": "pipeline=2", "keyword_of_a_config": "Via=direct",
+    "bad_flag": "pipeline=2", "block_of_a_config": "Host=*",
 }
 
 

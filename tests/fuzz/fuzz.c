@@ -148,6 +148,7 @@ void fuzz_peer_init(struct fuzz_peer *peer, const struct fuzz_input *says, size_
     peer->ctx = (struct ctx){.deadline_ns = CLOCK_NEVER,
                              .timeout_ns = CLOCK_S,
                              .cancel_fd = -1,
+                             .lost_fd = -1,
                              .err = &peer->err,
                              .trace = &peer->trace,
                              .config = &peer->config};
