@@ -11,6 +11,7 @@
 #include "config/pattern.h"
 #include "config/words.h"
 #include "core/child.h"
+#include "core/guard.h"
 #include "core/prefix.h"
 #include "core/text.h"
 
@@ -150,22 +151,26 @@ static int run(char *const *words, int *status, struct ctx *ctx)
 {
     struct child_plan plan = {.argv = words, .in = -1, .out = -1, .err = -1, .apart = true};
     struct err why = ERR_INIT;
-    pid_t pid = child_start(&plan, &why);
+    pid_t pid = guard_start(&plan, &why);
 
     if (pid == -1)
         (void)err_set(ctx->err, ERR_USAGE, "%s", err_text(&why));
     err_release(&why);
     if (pid == -1)
         return -1;
+    int done = 0;
     for (int64_t pause_ns = LOOK_FIRST_NS; child_wait(pid, status, 0) == -1; pause_ns *= 2) {
         if (pause_ns > LOOK_MAX_NS)
             pause_ns = LOOK_MAX_NS;
-        if (ctx_wait(ctx, NULL, 0, clock_ns() + pause_ns) == -1) {
+        done = ctx_wait(ctx, NULL, 0, clock_ns() + pause_ns);
+        if (done == -1) {
             child_end(pid);
-            return err_wrap(ctx->err, "%s", words[0]);
+            (void)err_wrap(ctx->err, "%s", words[0]);
+            break;
         }
     }
-    return 0;
+    guard_release(pid);
+    return done;
 }
 
 static bool wants_host(char *const *words)
