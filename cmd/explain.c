@@ -45,14 +45,6 @@ struct facts {
     char *secret; /* where it would come from; NULL: there is none */
 };
 
-static bool takes(const struct transport *transport, const char *name)
-{
-    for (const char *const *known = transport->settings; known && *known; known++)
-        if (strcmp(*known, name) == 0)
-            return true;
-    return false;
-}
-
 static bool is_ssh(const struct hop *hop)
 {
     return strcmp(hop->scheme, "ssh") == 0;
@@ -80,7 +72,7 @@ static void describe_user(struct facts *facts, const struct hop *hop)
 {
     const struct setting *setting = hop_find_setting(hop, "user");
 
-    facts->has_user = takes(facts->transport, "user");
+    facts->has_user = transport_takes(facts->transport, "user");
     if (!facts->has_user)
         return;
     facts->user = hop->user ? hop->user : setting ? setting->value : NULL;
@@ -90,7 +82,7 @@ static void describe_user(struct facts *facts, const struct hop *hop)
         facts->user_place = setting_place(setting);
     else if (is_ssh(hop))
         facts->user_place = strdup("ssh_config(5)");
-    else if (takes(facts->transport, "passwordcommand") && netrc_name(hop))
+    else if (transport_takes(facts->transport, "passwordcommand") && netrc_name(hop))
         facts->user_place = strdup(netrc_name(hop));
     else
         facts->user_place = strdup("nowhere");
@@ -116,7 +108,7 @@ static char *describe_secret(const struct transport *transport, const struct hop
 {
     const struct setting *source = credential_source(hop);
 
-    if (!takes(transport, "passwordcommand"))
+    if (!transport_takes(transport, "passwordcommand"))
         return NULL;
     if (credential_is_in_url(hop) && (!source || strcmp(source->name, "passwordenv") == 0))
         return strdup(THE_URL);
@@ -241,8 +233,8 @@ static void text_start(struct page *page, const struct explain *explain, size_t 
     else if (delay_ns == CLOCK_NEVER)
         page_line(page, "    starts when the one before it has failed");
     else
-        page_line(page, "    starts %lld ms after the one before it, or when that has failed",
-                  (long long)(delay_ns / CLOCK_MS));
+        page_line(page, "    starts after %lld ms, or when the one before it has failed",
+                  (long long)(race_wait_ns(explain->ways->count, nth, delay_ns) / CLOCK_MS));
 }
 
 static int text_route(struct page *page, const struct explain *explain, size_t nth, struct err *err)

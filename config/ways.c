@@ -12,24 +12,67 @@
 
 /* --- what others may see of a route --- */
 
-/* The URL's part from `from` up to `end`, without a password. */
-static char *show_hop(const char *from, const char *end)
+/* What is left out of a hop's text; nothing: both are its end. */
+struct gap {
+    const char *from;
+    const char *to;
+};
+
+/* The colon and the password in front of the host. */
+static struct gap find_password(const char *start, const char *end)
 {
-    const char *start = strstr(from, "://");
     const char *at = NULL, *colon = NULL;
 
-    start = start && start < end ? start + 3 : end;
     for (const char *byte = start; byte < end && *byte != '?'; byte++)
         if (*byte == '@')
             at = byte;
     for (const char *byte = start; at && byte < at && !colon; byte++)
         if (*byte == ':')
             colon = byte;
-    char *head = strndup(from, (size_t)((colon ? colon : end) - from));
-    char *tail = strndup(colon ? at : end, colon ? (size_t)(end - at) : 0);
-    char *shown = head && tail ? text_join(head, tail, (char *)NULL) : NULL;
-    free(head);
-    free(tail);
+    return colon ? (struct gap){colon, at} : (struct gap){end, end};
+}
+
+/* The value of the first header from `start` on: it may be a secret as well. */
+static struct gap find_header(const char *start, const char *end)
+{
+    static const char header[] = "header=";
+    size_t length = sizeof(header) - 1;
+
+    for (const char *byte = start; byte + length < end; byte++)
+        if ((*byte == '?' || *byte == '&') && text_same_start(byte + 1, header, length)) {
+            const char *value = byte + 1 + length, *to = value;
+            while (to < end && *to != '&')
+                to++;
+            return (struct gap){value, to};
+        }
+    return (struct gap){end, end};
+}
+
+/* Adds a piece to a text that is replaced. */
+static char *add_piece(char *text, const char *from, const char *to, const char *more)
+{
+    char *piece = text ? strndup(from, (size_t)(to - from)) : NULL;
+    char *longer = piece ? text_join(text, piece, more, (char *)NULL) : NULL;
+
+    free(piece);
+    free(text);
+    return longer;
+}
+
+/* The text of one hop, without its secrets. */
+static char *show_hop(const char *from, const char *end)
+{
+    const char *start = strstr(from, "://");
+    char *shown = strdup("");
+
+    start = start && start < end ? start + 3 : end;
+    struct gap gap = find_password(start, end);
+    if (gap.from < end)
+        shown = add_piece(shown, from, gap.from, "");
+    for (const char *at = gap.from < end ? gap.to : from; at < end; at = gap.to) {
+        gap = find_header(at, end);
+        shown = add_piece(shown, at, gap.from, gap.from < end ? "..." : "");
+    }
     return shown;
 }
 

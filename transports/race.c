@@ -250,6 +250,17 @@ int race_rank(enum err_code code)
     return ranks[code];
 }
 
+int64_t race_wait_ns(size_t count, size_t position, int64_t delay_ns)
+{
+    size_t last = count - 1;
+
+    if (position == 0)
+        return 0;
+    if (position >= last)
+        return delay_ns;
+    return delay_ns / 5 * 4 + delay_ns / 5 * (int64_t)(position - 1) / (int64_t)(last - 1);
+}
+
 /* 0, or -1 with err set. */
 static int lane_init(struct lane *lane, struct race *race, size_t index, const struct trace *trace,
                      struct err *err)
@@ -380,27 +391,18 @@ static bool is_sequential(const struct run *run)
     return run->ctx->config->attempt_delay_ns == CLOCK_NEVER;
 }
 
-/* When route number `position` of the order starts, after the first one. */
-static int64_t head_start_ns(const struct run *run, size_t position)
-{
-    int64_t delay_ns = run->ctx->config->attempt_delay_ns;
-    size_t behind = run->race->count - 1;
-
-    if (position >= behind)
-        return delay_ns;
-    return delay_ns / 5 * 4 + delay_ns / 5 * (int64_t)(position - 1) / (int64_t)(behind - 1);
-}
-
 static void start_next(struct run *run)
 {
     struct race *race = run->race;
+    int64_t delay_ns = run->ctx->config->attempt_delay_ns;
 
     if (run->started == race->count)
         return;
     lane_start(race->order[run->started], race->count - run->started, run->ctx);
     run->started++;
-    run->next_ns =
-        is_sequential(run) ? CLOCK_NEVER : run->start_ns + head_start_ns(run, run->started);
+    run->next_ns = is_sequential(run)
+                       ? CLOCK_NEVER
+                       : run->start_ns + race_wait_ns(run->race->count, run->started, delay_ns);
 }
 
 /* Asks in the lane's place. The person may take long, so nobody is to wait behind that. */

@@ -21,6 +21,10 @@
 /* Which of two failures got further: the higher one. */
 int race_rank(enum err_code code);
 
+/* How long after the first of `count` routes the one at `position` of their order starts, if none has
+ * failed. */
+int64_t race_wait_ns(size_t count, size_t position, int64_t delay_ns);
+
 /* Checks all routes: everything that can be said without the network. The ways stay the caller's and
  * outlive the race. NULL with err set (ERR_USAGE, ERR_MODULE), and where it was said in front. */
 struct race *race_new(struct ways *ways, const struct trace *trace, struct err *err);

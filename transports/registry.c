@@ -40,6 +40,14 @@ const struct transport *registry_builtin(const char *scheme)
     return NULL;
 }
 
+bool transport_takes(const struct transport *transport, const char *name)
+{
+    for (const char *const *known = transport->settings; known && *known; known++)
+        if (strcmp(*known, name) == 0)
+            return true;
+    return false;
+}
+
 const struct transport *registry_at(size_t index)
 {
     return index < BUILTINS ? builtin[index] : NULL;

@@ -14,6 +14,9 @@ const struct transport *registry_find(const char *scheme, const struct trace *tr
 /* The transport of a scheme that is built in, or NULL. */
 const struct transport *registry_builtin(const char *scheme);
 
+/* Does it have a setting of this name? */
+bool transport_takes(const struct transport *transport, const char *name);
+
 /* All of them, one after the other, from 0; NULL behind the last one. */
 const struct transport *registry_at(size_t index);
 

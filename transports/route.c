@@ -17,14 +17,6 @@ struct route {
 
 /* --- checks --- */
 
-static bool knows(const struct transport *transport, const char *name)
-{
-    for (const char *const *known = transport->settings; known && *known; known++)
-        if (strcmp(*known, name) == 0)
-            return true;
-    return false;
-}
-
 bool route_setting_adds_up(const char *name)
 {
     return strcmp(name, "header") == 0 || strcmp(name, "identityfile") == 0 ||
@@ -36,7 +28,7 @@ static int check_setting(const struct hop *hop, const struct transport *transpor
 {
     const struct setting *setting = &hop->settings[index];
 
-    if (!knows(transport, setting->name))
+    if (!transport_takes(transport, setting->name))
         return hop_setting_fault(setting, err, "%s hops have no such setting", hop->scheme);
     if (!*setting->value)
         return hop_setting_fault(setting, err, "lacks a value");

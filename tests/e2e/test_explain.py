@@ -122,7 +122,7 @@ def test_people_read_the_same(me, config):
     blocks = text.split("\n\n")
     assert f"from: {path}:5\n    starts first" in blocks[1]
     assert blocks[2].startswith("route 2 of 3: http://proxy.example:3128\n")
-    assert "starts 250 ms after the one before it" in blocks[2]
+    assert "starts after 200 ms, or when the one before it has failed" in blocks[2]
     assert "hop 2: ssh://bastion" in blocks[3] and "--fdpass" in blocks[3]
     assert f"    Timeout: 20s ({path}:8)" not in text, "a block lasts until the next one"
     assert f"    AttemptDelay: 250ms ({path}:8)\n" in text
