@@ -38,8 +38,10 @@ static int take_argument(const char **text, char *word, struct err *err)
     for (; *at && (quote || !strchr(BLANKS, *at)); at++) {
         if (is_escape(at))
             *word++ = *++at;
-        else if (quote ? *at == quote : *at == '"' || *at == '\'')
-            quote = quote ? '\0' : *at;
+        else if (quote && *at == quote)
+            quote = '\0';
+        else if (!quote && (*at == '"' || *at == '\''))
+            quote = *at;
         else
             *word++ = *at;
     }

@@ -89,14 +89,14 @@ static void hide_folder(const struct fake_files *files, char *text)
         memmove(at, at + length, strlen(at + length) + 1);
 }
 
-void files_are(struct fake_files *files, const char *name, const char *wanted)
+void files_are(struct fake_files *files, const char *name, const char *shown)
 {
-    char shown[FILES_SHOWN_MAX];
+    char found[FILES_SHOWN_MAX];
 
     if (files_load(files, name) == -1)
         unit_fail("refused: %s", err_text(&files->fake.err));
     assert_err_unset(&files->fake.err);
-    assert_string_equal(files_show(&files->fake.config, shown), wanted);
+    assert_string_equal(files_show(&files->fake.config, found), shown);
 }
 
 void files_refused(struct fake_files *files, const char *name, const char *message)

@@ -339,12 +339,14 @@ static void size(void **state)
 {
     (void)state;
     struct fake_files files;
+    static const char line[] = "Timeout 1";
     char *text = malloc(FILE_BYTES_MAX + 1);
 
     assert_non_null(text);
     files_init(&files);
     memset(text, '\n', FILE_BYTES_MAX + 1);
-    memcpy(text + FILE_BYTES_MAX - 9, "Timeout 1", 9);
+    for (size_t i = 0; i < strlen(line); i++)
+        text[FILE_BYTES_MAX - strlen(line) + i] = line[i];
     folder_write(&files.folder, "config", text, FILE_BYTES_MAX, 0600);
     files_are(&files, "config", "Timeout 1s @config:1048568\n");
     folder_write(&files.folder, "config", text, FILE_BYTES_MAX + 1, 0600);

@@ -202,7 +202,7 @@ static void length(void **state)
     struct err err = ERR_INIT;
 
     memset(text, 'x', sizeof(text));
-    memcpy(text, "Via ", 4);
+    text[3] = ' ';
     assert_int_equal(parse(&line, text, LINE_BYTES_MAX - 1, &err), 0);
     assert_int_equal(strlen(line.argument[0]), LINE_BYTES_MAX - 5);
     release(&line);

@@ -170,8 +170,8 @@ static void time_bound(void **state)
     };
     static char pattern[2 * STARS + 2], name[LENGTH + 1];
 
-    for (size_t i = 0; i < STARS; i++)
-        memcpy(pattern + 2 * i, "*a", 2);
+    for (size_t i = 0; i < sizeof(pattern) - 2; i++)
+        pattern[i] = "*a"[i % 2];
     memset(name, 'a', LENGTH);
     assert_true(pattern_matches(pattern, name));
     pattern[sizeof(pattern) - 2] = 'b';
