@@ -339,10 +339,6 @@ static const struct row bad_rows[] = {
      "Match port x\n",
      "config:1: Match: port: want ports 1-65535 or ranges of them, with commas between",
      {{0}}},
-    {"a command that is missing",
-     "Match exec no-such-program-here\n",
-     "config:1: Match: exec: no-such-program-here: No such file or directory",
-     {{0}}},
 
     {"no hop", "Hop\n", "config:1: Hop: want one url", {{0}}},
     {"two hops", "Hop http://a:1 http://b:1\n", "config:1: Hop: want one url", {{0}}},
@@ -562,6 +558,18 @@ static void command_runs_where_it_matters(void **state)
     files_release(&files);
 }
 
+static void command_is_missing(void **state)
+{
+    (void)state;
+    struct fake_files files;
+
+    files_init(&files);
+    folder_put(&files.folder, "config", "\nMatch exec no-such-program-here\n", 0600);
+    assert_int_equal(files_load(&files, "config"), -1);
+    assert_err(&files.fake.err, ERR_USAGE, "config:2: Match: exec: no-such-program-here: ");
+    files_release(&files);
+}
+
 static void command_out_of_time(void **state)
 {
     (void)state;
@@ -625,6 +633,7 @@ int main(void)
     UNIT_TEST(&unit, password_of_an_include);
     UNIT_ROWS(&unit, no_leak, leak_rows);
     UNIT_TEST(&unit, command_runs_where_it_matters);
+    UNIT_TEST(&unit, command_is_missing);
     UNIT_TEST(&unit, command_out_of_time);
     UNIT_TEST(&unit, example);
     return unit_run(&unit, "file_load");

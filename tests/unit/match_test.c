@@ -298,9 +298,7 @@ static void exec_program_is_missing(void **state)
 
     fake_ctx_init(&fake, LIMIT_MS);
     assert_int_equal(match(words, NULL, true, &matches, &fake.ctx), -1);
-    assert_string_equal(err_text(&fake.err),
-                        "exec: no-such-program-here: No such file or directory");
-    assert_err(&fake.err, ERR_USAGE, NULL);
+    assert_err(&fake.err, ERR_USAGE, "exec: no-such-program-here: ");
     assert_int_equal(match(opposite, NULL, true, &matches, &fake.ctx), -1);
     assert_err(&fake.err, ERR_USAGE, "no-such-program-here");
     assert_int_equal(match(words, NULL, false, &matches, &fake.ctx), 0);
