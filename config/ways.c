@@ -110,8 +110,7 @@ static int settle_env(struct way *way, const struct endpoint *target, struct err
     if (env_way(&env, target, variable, err) == -1)
         return -1;
     int done = hops_parse(&way->hops, env.hops, HOP_FROM_FILE, err);
-    if (env.variable)
-        way->place = (struct place){env.variable, 0};
+    way->variable = env.variable;
     if (done == -1)
         (void)way_blame(way, err);
     if (done == 0) {
@@ -221,6 +220,8 @@ static int apply_options(struct ways *ways, const struct config *config, struct 
 
 int way_blame(const struct way *way, struct err *err)
 {
+    if (way->variable)
+        return err_wrap(err, "%s", way->variable);
     if (way->place.line)
         (void)err_wrap(err, "Via");
     return place_wrap(&way->place, err);

@@ -12,6 +12,8 @@
 struct way {
     char *text;         /* as it was said, without a password: "http://proxy:3128", "direct" */
     struct place place; /* where */
+    const char
+        *variable; /* of static life: "$https_proxy" said it in the place of `env`; or NULL */
     char
         *reason; /* what `env` came to: "$https_proxy", "$no_proxy has db"; NULL: it is not `env` */
     struct hops hops; /* nearest first; with what Hop blocks and -o say of them */

@@ -57,7 +57,8 @@ struct race {
     bool is_over;
 
     int won[PIPE_ENDS];       /* hangs up when the race is decided */
-    int over[PIPE_ENDS];      /* hangs up when the winner's thread may end */
+    int taken[PIPE_ENDS];     /* hangs up when the caller has the winner's stream */
+    int over[PIPE_ENDS];      /* hangs up when the winner's thread may end; none: at once */
     int questions[PIPE_ENDS]; /* a byte for each one */
 };
 
@@ -161,14 +162,49 @@ static char *lane_ask(struct asker *asker, const char *question, bool is_secret,
 
 /* --- a lane --- */
 
-/* Keeps the thread: what its route runs must not outlive it (os_die_with_parent), but that
- * goes on. */
-static void await_over(const struct race *race)
+static void await_hangup(int fd)
 {
-    struct pollfd pfd = {.fd = race->over[PIPE_READ]};
+    struct pollfd pfd = {.fd = fd};
 
-    while (poll(&pfd, 1, -1) == -1 && errno == EINTR)
+    while (fd != -1 && poll(&pfd, 1, -1) == -1 && errno == EINTR)
         continue;
+}
+
+static void lane_join(struct lane *lane)
+{
+    if (lane->runs)
+        (void)pthread_join(lane->thread, NULL);
+    lane->runs = false;
+}
+
+/* Closes what only a race needs that goes on. */
+static void close_lanes(struct race *race)
+{
+    for (size_t i = 0; i < race->count; i++) {
+        pipe_close(race->lane[i].failed);
+        pipe_close(race->lane[i].answered);
+    }
+    pipe_close(race->won);
+    pipe_close(race->questions);
+    end_close(&race->taken[PIPE_READ]);
+}
+
+/*
+ * The winner's thread clears up behind the others, which may take them a moment, while the caller
+ * uses the stream. Then it stays where that has commands behind it: what a thread has started must
+ * not outlive it (os_die_with_parent).
+ */
+static void clear_up(struct race *race, const struct lane *winner)
+{
+    await_hangup(race->taken[PIPE_READ]);
+    (void)pthread_mutex_lock(&race->lock);
+    int over = race->over[PIPE_READ];
+    (void)pthread_mutex_unlock(&race->lock);
+    for (size_t i = 0; i < race->count; i++)
+        if (&race->lane[i] != winner)
+            lane_join(&race->lane[i]);
+    close_lanes(race);
+    await_hangup(over);
 }
 
 /* True when it has won, and the stream is the race's now. */
@@ -193,7 +229,7 @@ static void *lane_run(void *arg)
     TRACE(&lane->trace, "race", "%s", race->ways->way[lane->index].text);
     struct stream *stream = route_dial(lane->route, race->target, &lane->ctx);
     if (finish(race, lane, stream)) {
-        await_over(race);
+        clear_up(race, lane);
         return NULL;
     }
     stream_close(stream);
@@ -223,19 +259,17 @@ static void lane_start(struct lane *lane, size_t left, const struct ctx *ctx)
         lane->ctx.timeout_ns = share_ns(ctx, left);
         lane->ctx.deadline_ns = clock_ns() + lane->ctx.timeout_ns;
     }
+    if (lane->ctx.deadline_ns <= clock_ns()) {
+        (void)err_set(&lane->err, ERR_TIME, "not tried: no time was left");
+        end_close(&lane->failed[PIPE_WRITE]);
+        return;
+    }
     int why = thread_start(&lane->thread, lane_run, lane);
     lane->runs = why == 0;
     if (why != 0) {
         (void)err_set(&lane->err, ERR_CONNECT, "a thread: %s", strerror(why));
         end_close(&lane->failed[PIPE_WRITE]);
     }
-}
-
-static void lane_join(struct lane *lane)
-{
-    if (lane->runs)
-        (void)pthread_join(lane->thread, NULL);
-    lane->runs = false;
 }
 
 /* --- the race --- */
@@ -287,8 +321,8 @@ struct race *race_new(struct ways *ways, const struct trace *trace, struct err *
         return NULL;
     }
     race->ways = ways;
-    race->won[0] = race->won[1] = race->over[0] = race->over[1] = -1;
-    race->questions[0] = race->questions[1] = -1;
+    race->won[0] = race->won[1] = race->questions[0] = race->questions[1] = -1;
+    race->taken[0] = race->taken[1] = race->over[0] = race->over[1] = -1;
     race->lane = calloc(ways->count, sizeof(*race->lane));
     race->order = calloc(ways->count, sizeof(struct lane *));
     if (!race->lane || !race->order) {
@@ -296,7 +330,7 @@ struct race *race_new(struct ways *ways, const struct trace *trace, struct err *
         goto fail;
     }
     if (ways->count > RACE_MAX) {
-        (void)err_set(err, ERR_USAGE, "there are %zu routes; more than %d are none", ways->count,
+        (void)err_set(err, ERR_USAGE, "there are %zu routes; want %d at most", ways->count,
                       RACE_MAX);
         goto fail;
     }
@@ -337,14 +371,19 @@ bool race_layered(const struct race *race)
     return false;
 }
 
-/* Calls off whoever still runs. */
+/* Calls off whoever still runs, and waits for their end. */
 static void race_decide(struct race *race)
 {
     (void)pthread_mutex_lock(&race->lock);
     race->is_over = true;
+    struct lane *winner = race->winner;
     (void)pthread_mutex_unlock(&race->lock);
-    end_close(&race->won[PIPE_WRITE]);
+    if (!winner)
+        end_close(&race->won[PIPE_WRITE]);
+    end_close(&race->taken[PIPE_WRITE]);
     end_close(&race->over[PIPE_WRITE]);
+    if (winner)
+        lane_join(winner);
     for (size_t i = 0; i < race->count; i++)
         lane_join(&race->lane[i]);
 }
@@ -357,17 +396,14 @@ void race_free(struct race *race)
     stream_close(race->stream);
     for (size_t i = 0; i < race->count; i++) {
         struct lane *lane = &race->lane[i];
-        pipe_close(lane->failed);
-        pipe_close(lane->answered);
         free(lane->question);
         secret_free(lane->answer);
         err_release(&lane->err);
         err_release(&lane->refusal);
         route_free(lane->route);
     }
-    pipe_close(race->won);
+    close_lanes(race);
     pipe_close(race->over);
-    pipe_close(race->questions);
     (void)pthread_mutex_destroy(&race->lock);
     free(race->lane);
     free(race->order);
@@ -530,8 +566,8 @@ static int explain(struct race *race, struct err *err)
 /* 0, or -1 with err set. */
 static int open_pipes(struct race *race, struct err *err)
 {
-    bool open =
-        os_pipe(race->won) == 0 && os_pipe(race->over) == 0 && os_pipe(race->questions) == 0;
+    bool open = os_pipe(race->won) == 0 && os_pipe(race->taken) == 0 && os_pipe(race->over) == 0 &&
+                os_pipe(race->questions) == 0;
 
     for (size_t i = 0; open && i < race->count; i++)
         open = os_pipe(race->lane[i].failed) == 0 && os_pipe(race->lane[i].answered) == 0;
@@ -546,7 +582,11 @@ static struct stream *take_winner(struct race *race, size_t *winner, const struc
     struct stream *stream = race->stream;
     race->is_over = true;
     race->stream = NULL;
+    /* A bare socket has no commands behind it. */
+    if (stream && stream_socket(stream) != -1)
+        pipe_close(race->over);
     (void)pthread_mutex_unlock(&race->lock);
+    end_close(&race->taken[PIPE_WRITE]);
     if (!lane)
         return NULL;
     *winner = lane->index;
