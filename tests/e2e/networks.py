@@ -31,10 +31,11 @@ Hop https://tls.example
     CAFile {folder}/tls.pem
 """
 
-ATTEMPT_DELAY = 0.3  # stile's default, in seconds
+ATTEMPT_DELAY = 0.3  # stile's default, in seconds: all three have started by then
+HEAD_START = ATTEMPT_DELAY * 4 / 5  # of the first of three
 
 # `address` is the laptop's, and `address6` as well; `rules` are the fence's for what goes out; `way` is the
-# route that leads to the target there; `waits`: routes before it that hang instead of failing.
+# route that leads to the target there; `waits`: one before it hangs instead of failing.
 Network = collections.namedtuple("Network", "address gateway rules way waits address6 gateway6",
                                  defaults=(None, None))
 AT_THE_OFFICE = "10.20.0.7/16", "10.20.0.1"
@@ -49,14 +50,14 @@ PROHIBITED = "reject with icmpx type admin-prohibited"
 NO_ROUTE = "reject with icmp type net-unreachable"
 
 NETWORKS = {
-    "office": Network(*AT_THE_OFFICE, [PROXY_ONLY, "drop"], PLAIN, 1),
-    "office that resets": Network(*AT_THE_OFFICE, [PROXY_ONLY, RESET], PLAIN, 0),
-    "home": Network(*AT_HOME, [f"{NO_PROXY} drop"], DIRECT, 0),
-    "home without a route to the proxies": Network(*AT_HOME, [f"{NO_PROXY} {NO_ROUTE}"], DIRECT, 0),
-    "hotel": Network(*AT_THE_HOTEL, [TLS_ONLY, "drop"], SECURE, 2),
-    "hotel that says so": Network(*AT_THE_HOTEL, [TLS_ONLY, PROHIBITED], SECURE, 0),
+    "office": Network(*AT_THE_OFFICE, [PROXY_ONLY, "drop"], PLAIN, True),
+    "office that resets": Network(*AT_THE_OFFICE, [PROXY_ONLY, RESET], PLAIN, False),
+    "home": Network(*AT_HOME, [f"{NO_PROXY} drop"], DIRECT, False),
+    "home without a route to the proxies": Network(*AT_HOME, [f"{NO_PROXY} {NO_ROUTE}"], DIRECT, False),
+    "hotel": Network(*AT_THE_HOTEL, [TLS_ONLY, "drop"], SECURE, True),
+    "hotel that says so": Network(*AT_THE_HOTEL, [TLS_ONLY, PROHIBITED], SECURE, False),
     "train with an IPv6 that leads nowhere": Network(
-        *IN_THE_TRAIN, ["meta nfproto ipv6 drop", f"{NO_PROXY} drop"], DIRECT, 0,
+        *IN_THE_TRAIN, ["meta nfproto ipv6 drop", f"{NO_PROXY} drop"], DIRECT, False,
         "2001:db8:64::2/64", "2001:db8:64::1"),
 }
 

@@ -4,7 +4,6 @@ what is left of those who lost."""
 import os
 import pathlib
 import re
-import shlex
 
 import pytest
 
@@ -33,11 +32,6 @@ def pending(gate, script):
         assert gate.wait(LIMIT), "nobody opened the gate"
         return script(conn)
     return wait
-
-
-def shell(script):
-    """An exec hop that runs a script."""
-    return "exec:sh -c " + shlex.quote(script).replace(",", "\\,")
 
 
 def ended(conn):

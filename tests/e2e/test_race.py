@@ -10,16 +10,17 @@ import signal
 import socket
 import threading
 import time
+import urllib.parse
 
 import pytest
 
 from harness import Task, died_of, differ, one_line, payload, settles, status, take, until
-from peers import LIMIT
+from peers import LIMIT, dns, tcp
 from peers.http import OK, answer, denied
 from peers.login import read_head
 from peers.talk import InTurn, hang_up, talk
 from peers.tcp import read_all, read_exactly
-from races import ASKED, BANNER, ended, http, pending, proxy, race, shape, shell  # noqa: F401
+from races import ASKED, BANNER, ended, http, pending, proxy, race, shape  # noqa: F401
 from yard import MB, banner_and_echo, both_ways
 
 NEVER = ["-o", "AttemptDelay=1h"]  # only a failure lets the next one start
@@ -38,6 +39,22 @@ def test_a_route_that_hangs_has_a_head_start_and_no_more(race, black_hole, serve
     start = time.monotonic()
     passes(race(http(black_hole()), http(serve(proxy()))).finish(b"up"))
     assert time.monotonic() - start >= 0.3
+
+
+def test_within_one_delay_all_have_started(race, listen):
+    """The first of three has four fifths of it for itself. A busy machine may be late, not three times."""
+    best = None
+    for _ in range(3):
+        peers = [listen() for _ in range(3)]
+        start = time.monotonic()
+        running = race(*map(http, peers), options=["-o", "AttemptDelay=500ms"])
+        _, second, third = (peer.accept() and time.monotonic() for peer in peers)
+        running.signal(signal.SIGTERM)
+        assert second - start >= 0.4 and third - start >= 0.5
+        best = min(best or third - start, third - start)
+        if best < 0.9:
+            return
+    raise AssertionError(f"the third starts after {best} s")
 
 
 @pytest.mark.parametrize("options", [NEVER, IN_TURN], ids=["never", "none"])
@@ -216,8 +233,9 @@ def test_time_may_be_up_before_all_have_started(race, listen):
     result = race(*ways, options=["-w", "300ms", *NEVER]).finish()
     assert result.code == 7
     assert not last.was_called()
-    assert result.err.startswith(f"stile: route 1 of 2 ({ways[0]}): ")
-    assert len(result.err.splitlines()) <= 2
+    first, second = result.err.splitlines()
+    assert first.startswith(f"stile: route 1 of 2: hop 1 of 1 ({ways[0]}): ")
+    assert second == f"stile: route 2 of 2 ({ways[1]}): not tried: no time was left"
 
 
 def test_quiet_is_quiet(race):
@@ -318,23 +336,26 @@ scripts = pytest.mark.parametrize("script", [NICE, STUBBORN], ids=["nice", "stub
 
 @pytest.fixture
 def command(tmp_path):
-    """A route through a command that never answers: the way, and a function that gives its pid once it
-    runs."""
-    pids = []
+    """A command that never answers: its words, and a function that gives its pid once it runs."""
+    paths, pids = [], []
 
     def command(script=NICE):
-        path = tmp_path / f"pid{len(pids)}"
+        paths.append(path := tmp_path / f"pid{len(paths)}")
 
         def pid():
             until(path.exists, "the command runs")
             pids.append(int(path.read_text()))
             return pids[-1]
-        way = shell(f"echo $$ >{path}.new; mv {path}.new {path}; {script}") + ",http://proxy.example:3128"
-        return way, pid
+        return "sh -c " + shlex.quote(f"echo $$ >{path}.new; mv {path}.new {path}; {script}"), pid
     yield command
     for pid in pids:
         if not gone(pid):
             os.kill(pid, signal.SIGKILL)
+
+
+def behind(words):
+    """A route through a command, to a proxy behind it."""
+    return "exec:" + words.replace(",", "\\,") + ",http://proxy.example:3128"
 
 
 def gone(pid):
@@ -344,14 +365,48 @@ def gone(pid):
 
 @scripts
 def test_the_command_of_who_lost_ends_at_once(race, command, winner, script):
-    loser, pid = command(script)
+    words, pid = command(script)
     way, gate = winner
-    running = race(loser, way, options=SOON)
+    running = race(behind(words), way, options=SOON)
     pid = pid()
     gate.set()
     assert take(running.stdout.fileno(), len(BANNER)) == BANNER
     until(lambda: gone(pid), "the command has ended")
     until(lambda: status(pid, "State") is None, "and was reaped")
+    assert running.finish(b"up") == (0, b"up", "")
+
+
+def test_a_search_for_a_name_is_called_off(race, room, alone):
+    """No name server answers."""
+    gate = threading.Event()
+    room.etc("resolv.conf", "nameserver 127.0.0.1\n")
+    with room.inside():
+        server = dns.Server(lambda *_: None)
+        door = tcp.Server(pending(gate, proxy()))
+    try:
+        running = race("http://stuck.example:3128", "direct", http(door), options=SOON, before=room.before)
+        until(lambda: {"stuck.example", "db.example"} <= server.names(), "both names are sought")
+        gate.set()
+        assert take(running.stdout.fileno(), len(BANNER)) == BANNER
+        nothing_is_left(running, alone)
+        assert running.finish(b"up") == (0, b"up", "")
+    finally:
+        gate.set()
+        server.close()
+        door.close()
+
+
+@scripts
+def test_a_command_that_has_a_password_is_called_off(race, serve, command, winner, script):
+    guard = serve(ASKS)
+    words, pid = command(script)
+    way, gate = winner
+    secret = f"passwordcommand={urllib.parse.quote(words)}"
+    running = race(f"http://alice@127.0.0.1:{guard.port}?{secret}", way, options=SOON)
+    pid = pid()
+    gate.set()
+    assert take(running.stdout.fileno(), len(BANNER)) == BANNER
+    until(lambda: gone(pid), "the command has ended")
     assert running.finish(b"up") == (0, b"up", "")
 
 
@@ -383,17 +438,17 @@ def test_what_the_winner_is_told_goes_to_nobody_else(race, listen, serve):
 
 @pytest.fixture
 def racing(race, command, listen, black_hole):
-    """A stile in the middle of it: with a command, a proxy, a proxy over TLS and a hole. gone() waits until
-    all have been left."""
-    way, pid = command(STUBBORN)
+    """A stile in the middle of it: with two commands, a proxy, a proxy over TLS and a hole. The function
+    waits until all have been left."""
+    words, pids = zip(*[command(script) for script in (STUBBORN, NICE)])
     peers = [listen(), listen()]
-    running = race(way, http(peers[0]), f"https://127.0.0.1:{peers[1].port}", http(black_hole()), options=SOON)
-    pid = pid()
+    running = race(*map(behind, words), http(peers[0]), f"https://127.0.0.1:{peers[1].port}", http(black_hole()), options=SOON)
+    pids = [pid() for pid in pids]
     conns = [peer.accept() for peer in peers]
     settles(running.pid, "all are tried")
 
     def over():
-        until(lambda: gone(pid), "the command has ended")
+        until(lambda: all(map(gone, pids)), "the commands have ended")
         for conn in conns:
             ended(conn)
     return running, over
@@ -421,10 +476,10 @@ def test_when_ssh_goes_all_of_it_goes(racing, ends):
 
 
 def test_when_a_real_ssh_is_killed_all_of_it_goes(stile, sshd, listen, command):
-    way, pid = command()
+    words, pid = command()
     peer = listen()
-    words = shlex.join(["stile", "-F", "none", "-x", way, "-x", http(peer)]).replace("%", "%%")
-    session = stile.spawn(["ssh", "-F", sshd.client_config("racing", f"{words} %h %p"), "127.0.0.1", "true"])
+    line = shlex.join(["stile", "-F", "none", "-x", behind(words), "-x", http(peer)]).replace("%", "%%")
+    session = stile.spawn(["ssh", "-F", sshd.client_config("racing", f"{line} %h %p"), "127.0.0.1", "true"])
     pid, conn = pid(), peer.accept()
     session.process.kill()
     stile.gone("ssh was killed")
@@ -545,9 +600,9 @@ def test_where_a_layered_route_wins_a_worker_stays_that_has_nothing_else(stile, 
 
 
 def test_where_a_layered_route_loses_its_command_goes(stile, handed, command, winner):
-    loser, pid = command()
+    words, pid = command()
     way, gate = winner
-    _, receive = handed(loser, way)
+    _, receive = handed(behind(words), way)
     pid = pid()
     gate.set()
     conn = receive()

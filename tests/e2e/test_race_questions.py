@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Several routes, and one of them would have to ask a person something: it waits until those before it have
 failed, and its question is taken back when another one wins."""
+import shlex
 import threading
 
 import pytest
@@ -178,6 +179,32 @@ def test_where_nobody_can_be_asked_the_others_go_on(race, serve, gate):
     assert running.finish(b"up") == (0, BANNER + b"up", "")
 
 
+def test_a_worker_asks_when_it_is_its_turn(client, yard, sshd, listen):
+    """ssh wants a descriptor, and the route that is left needs a relay and a password."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_ASKPASS_REQUIRE"):
+        client.env.pop(name, None)
+    first = listen()
+    second = f"https://{USER}@{yard.squid.tls_basic}?{yard.ca}"
+    words = shlex.join(["stile", "--fdpass", *SOON, "-x", http(first), "-x", second]).replace("%", "%%")
+    config = sshd.client_config("race", f"{words} %h %p", "ProxyUseFdpass yes")
+    terminal = Terminal(["ssh", "-F", str(config), "127.0.0.1", "echo up; cat"], client.env)
+    try:
+        conn = first.accept()
+        for pid in until(lambda: len(client.pids()) == 2 and client.pids(), "the worker runs"):
+            settles(pid, "it waits")
+        assert b"Password" not in terminal.read()
+        conn.close()
+        terminal.expect(b"Password for", "the worker asks")
+        until(lambda: not echoes(terminal), "nothing is shown")
+        terminal.type(PASSWORD.encode() + b"\n")
+        terminal.expect(b"up", "the session is there")
+        assert echoes(terminal) and PASSWORD.encode() not in terminal.shown
+        terminal.type(CTRL_D)
+        assert terminal.wait() == 0
+    finally:
+        terminal.close()
+
+
 # --- gateways --------------------------------------------------------------------------------------------
 
 # What a gateway's client may have to ask, and the answer.
@@ -263,3 +290,16 @@ def test_a_gateway_that_wins_carries_on(travel, home, gateways, target, listen, 
     settles(running.pid, "idle")
     assert running.finish(b"up") == (0, BANNER + b"up", "")
     travel.gone("the end")
+
+
+@engines
+def test_gateways_neck_and_neck(travel, home, gateways, target, engine):
+    """What a library or ssh(1) needs once, several ask for at the same time."""
+    home.at(gateways.plain)
+    home.at(gateways.second, name="other")
+    ways = [f"ssh://{name}?engine={engine}" for name in ("bastion", "other")]
+    words = [word for way in [*ways[1:], *ways] for word in ("-x", way)]
+    for _ in range(3):
+        running = travel.start(target, *SOON[:-1], "AttemptDelay=1ms", *words, via=ways[0])
+        assert running.finish(b"up") == (0, BANNER + b"up", "")
+        travel.gone("the end")
