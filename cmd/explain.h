@@ -10,7 +10,7 @@
  *     routes      in the order in which they start, each
  *         number      from 1, in the order in which they were written
  *         route       its hops, nearest first, with commas between; "direct"
- *         place       who says it: "/etc/stile/config:12", "-x", "$https_proxy", "default"
+ *         place       who says it: "/etc/stile/config:12", "-x", "default"
  *         reason      what `env` came to: "$no_proxy has .corp.example"; or null
  *         is_preferred    it starts first, for it won last here
  *         is_socket   what comes through is a bare socket: --fdpass leaves no process behind

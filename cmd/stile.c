@@ -316,7 +316,7 @@ static int settle_and_travel(struct request *request, const struct endpoint *tar
         .trace = &trace,
         .config = config,
     };
-    struct query query = {.target = target};
+    struct query query = {.target = target, .check = route_check};
     struct ways ways = WAYS_INIT;
 
     int done = file_load(config, request->file, &query, &ctx);

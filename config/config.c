@@ -123,7 +123,7 @@ static int parse_block(struct hop *hop, const char *url, struct err *err)
 {
     struct hops hops = HOPS_INIT;
 
-    if (hops_parse(&hops, url, HOP_FROM_ARGV, err) == -1)
+    if (hops_parse(&hops, url, HOP_FROM_FILE, err) == -1)
         return -1;
     if (hops.count != 1 || hops.hop[0].command) {
         (void)err_set(err, ERR_USAGE, "want one proxy or gateway: scheme://host[:port]");

@@ -58,7 +58,11 @@ static int check_route(const struct reader *reader, const char *text)
         return 0;
     if (hops_parse(&hops, text, HOP_FROM_FILE, err) == -1)
         return -1;
+    const struct query *query = reader->reading->query;
+    int done = query && query->check ? query->check(&hops, err) : 0;
     hops_release(&hops);
+    if (done == -1)
+        return -1;
     if (!reader->exposed || hops_parse(&hops, text, HOP_FROM_ARGV, &why) == 0) {
         hops_release(&hops);
         return 0;

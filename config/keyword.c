@@ -10,9 +10,6 @@
 #include "core/clock.h"
 #include "core/text.h"
 
-/* A word further away than this was not meant. */
-#define NEAR_MAX 3
-
 /* --- words that stand for numbers --- */
 
 struct choice {
@@ -112,7 +109,7 @@ static void print_time(const void *field, char **text)
             *text = text_format("%lld%s", (long long)(ns / units[i].ns), units[i].unit);
             return;
         }
-    *text = text_format("%gms", (double)ns / (double)CLOCK_MS);
+    *text = text_format("%.15gms", (double)ns / (double)CLOCK_MS);
 }
 
 /* A time, or the word that stands for an extreme one. */
@@ -223,42 +220,14 @@ const struct keyword *keyword_find(const char *name, size_t length)
     return NULL;
 }
 
-#define NAME_MAX_BYTES 32 /* of what may have been meant */
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* How many bytes must be put in, taken out, or changed (Levenshtein). */
-static size_t distance(const char *a, const char *b, size_t length)
-{
-    size_t row[NAME_MAX_BYTES + 1];
-
-    for (size_t i = 0; i <= length; i++)
-        row[i] = i;
-    for (size_t j = 1; a[j - 1]; j++) {
-        size_t diagonal = row[0];
-        row[0] = j;
-        for (size_t i = 1; i <= length; i++) {
-            size_t changed = diagonal + !text_same_start(&a[j - 1], &b[i - 1], 1);
-            diagonal = row[i];
-            row[i] = least(changed, least(row[i], row[i - 1]) + 1);
-        }
-    }
-    return row[length];
-}
-
 const struct keyword *keyword_nearest(const char *name, size_t length)
 {
     const struct keyword *nearest = NULL;
-    size_t best = NEAR_MAX + 1;
+    size_t best = TEXT_FAR;
 
-    if (length == 0 || length > NAME_MAX_BYTES)
-        return NULL;
     for (size_t i = 0; i < keyword_count; i++) {
-        size_t far = distance(keywords[i].name, name, length);
-        if (far < best && far < length) {
+        size_t far = text_distance(keywords[i].name, name, length);
+        if (far < best) {
             best = far;
             nearest = &keywords[i];
         }

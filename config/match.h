@@ -5,11 +5,16 @@
 
 #include <stdbool.h>
 
+#include "config/hop.h"
 #include "core/ctx.h"
 #include "core/endpoint.h"
 
 struct query {
     const struct endpoint *target;
+
+    /* Is it a route, as far as can be said without the network? For all routes of a file. 0, or -1 with err set;
+     * NULL: only its syntax is checked. */
+    int (*check)(struct hops *hops, struct err *err);
 };
 
 /* What patterns are held against: the host, or how messages call a target that has none. */

@@ -91,6 +91,36 @@ bool text_same(const char *a, const char *b)
     return text_same_start(a, b, strlen(a) + 1);
 }
 
+#define DISTANCE_MAX 32 /* bytes of a name that are looked at */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein's, a row at a time. */
+size_t text_distance(const char *meant, const char *name, size_t length)
+{
+    size_t row[DISTANCE_MAX + 1];
+
+    if (length < 2 || length > DISTANCE_MAX)
+        return TEXT_FAR;
+    if (text_same_start(meant, name, length))
+        return 0;
+    for (size_t i = 0; i <= length; i++)
+        row[i] = i;
+    for (size_t j = 1; meant[j - 1]; j++) {
+        size_t diagonal = row[0];
+        row[0] = j;
+        for (size_t i = 1; i <= length; i++) {
+            size_t changed = diagonal + !text_same_start(&meant[j - 1], &name[i - 1], 1);
+            diagonal = row[i];
+            row[i] = least(changed, least(row[i], row[i - 1]) + 1);
+        }
+    }
+    return row[length] <= (length + 1) / 2 ? row[length] : TEXT_FAR;
+}
+
 const char *text_digits(unsigned number, char out[TEXT_DIGITS_MAX])
 {
     char *at = &out[TEXT_DIGITS_MAX - 1];

@@ -23,6 +23,12 @@ size_t text_span(const char *text, const char *set);
 bool text_same_start(const char *a, const char *b, size_t length);
 bool text_same(const char *a, const char *b);
 
+/* How far `name`, of this length, is from the name that may have been meant: how many bytes must be put in,
+ * taken out or changed, 0 where `meant` begins with it; case is ignored. TEXT_FAR: it was not meant, for more
+ * than half of it is wrong. */
+#define TEXT_FAR ((size_t)-1)
+size_t text_distance(const char *meant, const char *name, size_t length);
+
 /* Room for an unsigned in decimal. */
 #define TEXT_DIGITS_MAX 11
 

@@ -60,6 +60,17 @@ uint16_t registry_default_port(const char *scheme)
     return transport ? transport->default_port : 0;
 }
 
+bool registry_has_module(const char *scheme, struct err *err)
+{
+    if (module_exists(scheme) && !is_internal(scheme))
+        return true;
+    (void)err_set(err, ERR_USAGE,
+                  "unknown scheme '%s'; there are socks5, socks5h, socks4, socks4a, http, https, "
+                  "ssh, exec, and modules",
+                  scheme);
+    return false;
+}
+
 const struct transport *registry_find(const char *scheme, const struct trace *trace,
                                       struct err *err)
 {
@@ -67,13 +78,8 @@ const struct transport *registry_find(const char *scheme, const struct trace *tr
 
     if (transport)
         return transport;
-    if (!module_exists(scheme) || is_internal(scheme)) {
-        (void)err_set(err, ERR_USAGE,
-                      "unknown scheme '%s'; there are socks5, socks5h, socks4, socks4a, http, "
-                      "https, ssh, exec, and modules",
-                      scheme);
+    if (!registry_has_module(scheme, err))
         return NULL;
-    }
     const struct transport_module *module = module_load(scheme, trace, err);
     for (size_t i = 0; module && module->transports[i]; i++)
         if (serves(module->transports[i], scheme))

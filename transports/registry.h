@@ -14,6 +14,9 @@ const struct transport *registry_find(const char *scheme, const struct trace *tr
 /* The transport of a scheme that is built in, or NULL. */
 const struct transport *registry_builtin(const char *scheme);
 
+/* Is there a module for a scheme that isn't built in? Else err says that it is unknown (ERR_USAGE). */
+bool registry_has_module(const char *scheme, struct err *err);
+
 /* Does it have a setting of this name? */
 bool transport_takes(const struct transport *transport, const char *name);
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "config/credential.h"
+#include "config/keyword.h"
+#include "core/text.h"
 #include "core/timing.h"
 #include "transports/dialer.h"
 #include "transports/ground.h"
@@ -23,13 +25,36 @@ bool route_setting_adds_up(const char *name)
            strcmp(name, "certificatefile") == 0;
 }
 
+static int no_such_setting(const struct hop *hop, const struct transport *transport,
+                           const struct setting *setting, struct err *err)
+{
+    size_t length = strlen(setting->name), best = TEXT_FAR;
+    const struct keyword *keyword = keyword_nearest(setting->name, length);
+    const char *nearest = NULL;
+
+    for (const char *const *known = transport->settings; known && *known; known++) {
+        size_t far = text_distance(*known, setting->name, length);
+        if (far < best) {
+            best = far;
+            nearest = *known;
+        }
+    }
+    /* What begins a block may stand behind a Hop's lines. */
+    if (!nearest && keyword && setting->place.line)
+        nearest = keyword->name;
+    if (!nearest)
+        return hop_setting_fault(setting, err, "%s hops have no such setting", hop->scheme);
+    return hop_setting_fault(setting, err, "%s hops have no such setting; did you mean %s?",
+                             hop->scheme, nearest);
+}
+
 static int check_setting(const struct hop *hop, const struct transport *transport, size_t index,
                          struct err *err)
 {
     const struct setting *setting = &hop->settings[index];
 
     if (!transport_takes(transport, setting->name))
-        return hop_setting_fault(setting, err, "%s hops have no such setting", hop->scheme);
+        return no_such_setting(hop, transport, setting, err);
     if (!*setting->value)
         return hop_setting_fault(setting, err, "lacks a value");
     for (size_t i = 0; i < index; i++)
@@ -93,6 +118,19 @@ struct route *route_new(struct hops *hops, const struct trace *trace, struct err
 fail:
     route_free(route);
     return NULL;
+}
+
+int route_check(struct hops *hops, struct err *err)
+{
+    for (size_t i = 0; i < hops->count; i++) {
+        struct hop *hop = &hops->hop[i];
+        const struct transport *transport = registry_builtin(hop->scheme);
+        if (!transport && !registry_has_module(hop->scheme, err))
+            return err_wrap(err, "column %u", hop->column);
+        if (transport && check_hop(hop, transport, i == 0, err) == -1)
+            return -1;
+    }
+    return 0;
 }
 
 int route_check_settings(struct hop *hop, struct err *err)

@@ -13,6 +13,10 @@
  */
 struct route *route_new(struct hops *hops, const struct trace *trace, struct err *err);
 
+/* All that route_new checks, but for what only a module of other people knows, which isn't loaded. 0,
+ * or -1 with err set (ERR_USAGE). */
+int route_check(struct hops *hops, struct err *err);
+
 /* Are the settings of a hop right that is in no route? One of a scheme that isn't built in is left
  * alone. 0, or -1 with err set (ERR_USAGE). */
 int route_check_settings(struct hop *hop, struct err *err);

@@ -151,11 +151,11 @@ def test_who_won_last_starts_first(me, serve, listen):
 
 @pytest.mark.parametrize("variables, route, place, reason", [
     ({}, "direct", "default", "no proxy variable is set"),
-    ({"https_proxy": "http://web.example:3128"}, "http://web.example:3128", "$https_proxy",
+    ({"https_proxy": "http://web.example:3128"}, "http://web.example:3128", "default",
      "$https_proxy"),
-    ({"https_proxy": "http://web.example:3128", "no_proxy": ".example"}, "direct", "$no_proxy",
+    ({"https_proxy": "http://web.example:3128", "no_proxy": ".example"}, "direct", "default",
      "$no_proxy has .example"),
-    ({"ALL_PROXY": "socks5://gw"}, "socks5://gw:1080", "$ALL_PROXY", "$ALL_PROXY"),
+    ({"ALL_PROXY": "socks5://gw"}, "socks5://gw:1080", "default", "$ALL_PROXY"),
 ], ids=["none", "https_proxy", "no_proxy", "ALL_PROXY"])
 def test_what_the_proxy_variables_say(me, variables, route, place, reason):
     me.env.update(variables)

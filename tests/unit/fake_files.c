@@ -16,7 +16,7 @@ void files_init(struct fake_files *files)
     fake_ctx_init(&files->fake, LIMIT_MS);
     files->target = ENDPOINT_INIT;
     assert_int_equal(endpoint_set(&files->target, "Db.example", "22", &files->fake.err), 0);
-    files->query = (struct query){&files->target};
+    files->query = (struct query){.target = &files->target};
 }
 
 void files_release(struct fake_files *files)

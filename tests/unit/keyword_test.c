@@ -162,6 +162,7 @@ static const struct value_row {
     {"Remember (no)", "no", "no"},
     {"Remember (h)", "24h", "24h"},
     {"Remember (m)", "90m", "90m"},
+    {"Timeout (long and exact)", "1234.5678", "1234567.8ms"},
     {"Timeout (s)", "90", "90s"},
     {"Timeout (m)", "120s", "2m"},
     {"Timeout (h)", "60m", "1h"},

@@ -31,7 +31,7 @@ static int match(const char *const *words, const char *host, bool really, bool *
 {
     char *copies[WORDS_MAX + 1] = {NULL};
     struct endpoint target;
-    struct query query = {&target};
+    struct query query = {.target = &target};
 
     target_init(&target, host);
     for (int i = 0; i < WORDS_MAX && words[i]; i++) {
@@ -379,7 +379,7 @@ static void socket_path(void **state)
 {
     (void)state;
     struct endpoint target = ENDPOINT_INIT;
-    struct query query = {&target};
+    struct query query = {.target = &target};
     struct fake_ctx fake;
     char host[] = "host", pattern[] = "unix:/run/*", port[] = "!port", ports[] = "1-65535";
     char *const words[] = {host, pattern, port, ports, NULL};
