@@ -28,11 +28,21 @@ _stile_choice()
     esac
 }
 
+# Each line with TEXT in front, which a stranger may have written: _stile_after TEXT
+_stile_after()
+{
+    local line
+
+    while IFS= read -r line; do
+        printf '%s%s\n' "$1" "$line"
+    done
+}
+
 # Name=value behind -o: a keyword, or a setting of a hop: _stile_option PROGRAM WORD
 _stile_option()
 {
     case $2 in
-    *=*) _stile_choice "$(_stile_value "$1" keywords "${2%%=*}")" | sed "s/^/${2%%=*}=/" ;;
+    *=*) _stile_choice "$(_stile_value "$1" keywords "${2%%=*}")" | _stile_after "${2%%=*}=" ;;
     *)
         {
             _stile_column "$1" keywords 1 | grep -vxE 'Host|Match|Hop|Include'
@@ -51,14 +61,14 @@ _stile_hop()
     case $hop in
     *\?*)
         before+=${hop%"${hop##*[?&]}"}
-        "$1" --list settings 2>/dev/null | awk -F '\t' -v "scheme=$scheme" -v "before=$before" \
-            '$1 == scheme { print before $2 "=" }'
+        "$1" --list settings 2>/dev/null | scheme=$scheme awk -F '\t' \
+            '$1 == ENVIRON["scheme"] { print $2 "=" }' | _stile_after "$before"
         ;;
     *)
         {
             _stile_column "$1" settings 1 | sort -u | sed 's|$|://|'
             [ -n "$before" ] || printf '%s\n' exec: direct env
-        } | sed "s|^|$before|"
+        } | _stile_after "$before"
         ;;
     esac
 }
@@ -71,7 +81,6 @@ _stile_behind()
     -J) compgen -A hostname -- "$3" ;;
     -o) _stile_option "$1" "$3" ;;
     -x) _stile_hop "$1" "$3" ;;
-    --list) printf '%s\n' keywords options settings ;;
     *) _stile_choice "$(_stile_value "$1" options "$2")" ;;
     esac
 }

@@ -117,10 +117,15 @@ static int take_host(struct reader *reader, const struct keyword *keyword, const
 
 static int take_match(struct reader *reader, const struct keyword *keyword, const struct line *line)
 {
+    const struct config *config = reader->reading->config;
+    struct ctx ctx = *reader->reading->ctx;
     bool matches;
 
-    if (match_words(line->argument, reader->reading->query, reader->enclosing, &matches,
-                    reader->reading->ctx) == -1)
+    /* What was said of it so far holds for a command here, too. */
+    ctx.timeout_ns = config->timeout_ns;
+    ctx.deadline_ns = ctx.trace->start_ns + config->timeout_ns;
+    if (match_words(line->argument, reader->reading->query, reader->enclosing, &matches, &ctx) ==
+        -1)
         return err_wrap(err_of(reader), "%s", keyword->name);
     begin_block(reader, matches, false);
     return 0;
