@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/fdpass.h"
 #include "core/os.h"
+#include "core/pipe.h"
 #include "core/relay.h"
 #include "core/text.h"
 
@@ -37,22 +38,13 @@ struct wires {
     int log[PIPE_ENDS];
 };
 
-#define WIRES_INIT ((struct wires){{-1, -1}, {-1, -1}, {-1, -1}})
-
-static void wire_close(int *end)
-{
-    if (*end != -1)
-        (void)close(*end);
-    *end = -1;
-}
+#define WIRES_INIT ((struct wires){PIPE_CLOSED, PIPE_CLOSED, PIPE_CLOSED})
 
 static void wires_close(struct wires *wires)
 {
-    for (int i = 0; i < PIPE_ENDS; i++) {
-        wire_close(&wires->life[i]);
-        wire_close(&wires->report[i]);
-        wire_close(&wires->log[i]);
-    }
+    pipe_close(wires->life);
+    pipe_close(wires->report);
+    pipe_close(wires->log);
 }
 
 /* --- the worker --- */
@@ -137,7 +129,7 @@ static void work(struct journey *journey, struct wires *wires, const struct ctx 
     ctx.cancel_fd = wires->life[PIPE_READ];
     int done = set_up(journey, &near, &remote, &ctx);
     report(wires->report[PIPE_WRITE], ctx.err);
-    wire_close(&wires->report[PIPE_WRITE]);
+    pipe_end_close(&wires->report[PIPE_WRITE]);
     if (done == 0) {
         if (relay_run_patiently(near, remote, PATIENCE_NS, NULL, &trace, &end) == RELAY_DONE)
             (void)stream_finish(remote, &end);
@@ -210,7 +202,7 @@ static int receive(struct words *words, struct wires *wires, struct ctx *ctx)
         if (ctx_wait(ctx, fds, FDS, CLOCK_NEVER) == -1)
             return -1;
         if (fds[SSH].revents) {
-            wire_close(&wires->life[PIPE_WRITE]);
+            pipe_end_close(&wires->life[PIPE_WRITE]);
             ctx->deadline_ns = clock_ns() + GRACE_NS;
             fds[SSH] = (struct pollfd){.fd = -1};
         }
@@ -263,7 +255,7 @@ static int await(pid_t pid, struct wires *wires, struct ctx *ctx)
     int done = receive(&words, wires, &patient);
     bool goes_on = done == 0 && is_success(&words);
     if (!goes_on) {
-        wire_close(&wires->life[PIPE_WRITE]);
+        pipe_end_close(&wires->life[PIPE_WRITE]);
         if (child_wait(pid, &status, clock_ns() + GRACE_NS) == -1)
             child_end(pid);
     }
@@ -286,14 +278,14 @@ int worker_serve(struct journey *journey, struct ctx *ctx)
     if (pid == -1) {
         (void)err_set(ctx->err, ERR_CONNECT, "a worker: %s", strerror(errno));
     } else if (pid > 0) {
-        wire_close(&wires.life[PIPE_READ]);
-        wire_close(&wires.report[PIPE_WRITE]);
-        wire_close(&wires.log[PIPE_WRITE]);
+        pipe_end_close(&wires.life[PIPE_READ]);
+        pipe_end_close(&wires.report[PIPE_WRITE]);
+        pipe_end_close(&wires.log[PIPE_WRITE]);
         done = await(pid, &wires, ctx);
     } else {
-        wire_close(&wires.life[PIPE_WRITE]);
-        wire_close(&wires.report[PIPE_READ]);
-        wire_close(&wires.log[PIPE_READ]);
+        pipe_end_close(&wires.life[PIPE_WRITE]);
+        pipe_end_close(&wires.report[PIPE_READ]);
+        pipe_end_close(&wires.log[PIPE_READ]);
         /* Where it has died before, and where the system cannot do that, the pipe tells. */
         os_die_with_parent(SIGTERM);
         work(journey, &wires, ctx);

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/guard.h"
 #include "core/os.h"
+#include "core/pipe.h"
 #include "core/text.h"
 
 /* The command has ended its output; its own end may take that long. */
@@ -122,17 +123,10 @@ struct command_pipes {
     int err[PIPE_ENDS];
 };
 
-static void end_close(int *fd)
-{
-    if (*fd != -1)
-        (void)close(*fd);
-    *fd = -1;
-}
-
 /* 0, or -1 with errno; either way the caller closes them. */
 static int pipes_open(struct command_pipes *pipes, bool listening)
 {
-    *pipes = (struct command_pipes){{-1, -1}, {-1, -1}, {-1, -1}};
+    *pipes = (struct command_pipes){PIPE_CLOSED, PIPE_CLOSED, PIPE_CLOSED};
     if (os_pipe(pipes->in) == -1 || os_pipe(pipes->out) == -1)
         return -1;
     return listening ? os_pipe(pipes->err) : 0;
@@ -140,11 +134,9 @@ static int pipes_open(struct command_pipes *pipes, bool listening)
 
 static void pipes_close(struct command_pipes *pipes)
 {
-    for (int i = 0; i < PIPE_ENDS; i++) {
-        end_close(&pipes->in[i]);
-        end_close(&pipes->out[i]);
-        end_close(&pipes->err[i]);
-    }
+    pipe_close(pipes->in);
+    pipe_close(pipes->out);
+    pipe_close(pipes->err);
 }
 
 /* Has the command's stderr labelled. 0, or -1 with errno. */
@@ -203,9 +195,9 @@ static int command_run(struct command_stream *own, const struct command *command
         goto out;
     }
     TRACE(ctx->trace, own->layer, "%s runs as process %ld", own->name, (long)own->pid);
-    end_close(&pipes.in[PIPE_READ]);
-    end_close(&pipes.out[PIPE_WRITE]);
-    end_close(&pipes.err[PIPE_WRITE]);
+    pipe_end_close(&pipes.in[PIPE_READ]);
+    pipe_end_close(&pipes.out[PIPE_WRITE]);
+    pipe_end_close(&pipes.err[PIPE_WRITE]);
     done = command_attach(own, &pipes, command->label, ctx);
     if (done == -1)
         (void)err_set(ctx->err, ERR_CONNECT, "%s: %s", own->layer, strerror(errno));

@@ -2,275 +2,17 @@
 #include "transports/race.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config/config.h"
 #include "core/clock.h"
-#include "core/os.h"
-#include "core/prompt.h"
 #include "core/secret.h"
-#include "core/text.h"
-#include "core/thread.h"
+#include "transports/race_lane.h"
 
 /* The lanes have the deadline themselves, and may need a moment to say so. */
 #define GRACE_NS CLOCK_S
-
-/*
- * One route. What happens is told by hang-ups, which stay and need no reader to be awake: a lane that
- * has failed closes its `failed`, the one that wins closes the race's `won`.
- */
-struct lane {
-    struct asker asker;
-    struct race *race;
-    size_t index; /* of its way */
-    struct route *route;
-    char number[TEXT_DIGITS_MAX];
-    struct trace trace;
-    struct ctx ctx;
-    struct err err;
-    pthread_t thread;
-    bool runs;  /* the thread is to be joined */
-    bool ended; /* it has failed, and that was seen */
-    int failed[PIPE_ENDS];
-    int answered[PIPE_ENDS]; /* a byte for each answer */
-
-    /* Of race->lock. */
-    char *question; /* to be asked; NULL: none */
-    bool is_secret;
-    char *answer;
-    struct err refusal; /* of the question */
-};
-
-struct race {
-    struct ways *ways;
-    struct lane *lane;   /* in the order of the ways */
-    struct lane **order; /* in which they start */
-    size_t count;
-    const struct endpoint *target;
-
-    pthread_mutex_t lock; /* of the next three, and of what the lanes say */
-    struct lane *winner;
-    struct stream *stream; /* the winner's, until the caller has it */
-    bool is_over;
-
-    int won[PIPE_ENDS];       /* hangs up when the race is decided */
-    int taken[PIPE_ENDS];     /* hangs up when the caller has the winner's stream */
-    int over[PIPE_ENDS];      /* hangs up when the winner's thread may end; none: at once */
-    int questions[PIPE_ENDS]; /* a byte for each one */
-};
-
-static void end_close(int *end)
-{
-    if (*end != -1)
-        (void)close(*end);
-    *end = -1;
-}
-
-static void pipe_close(int ends[PIPE_ENDS])
-{
-    end_close(&ends[PIPE_READ]);
-    end_close(&ends[PIPE_WRITE]);
-}
-
-/* --- what a lane may ask --- */
-
-static struct lane *lane_of(struct asker *asker)
-{
-    return (struct lane *)asker;
-}
-
-/* The lanes that have started before it and have not failed, to be polled. Returns how many. */
-static nfds_t lanes_before(const struct lane *lane, struct pollfd fds[RACE_MAX])
-{
-    const struct race *race = lane->race;
-    nfds_t count = 0;
-
-    for (size_t i = 0; race->order[i] != lane; i++)
-        fds[count++] = (struct pollfd){.fd = race->order[i]->failed[PIPE_READ]};
-    if (poll(fds, count, 0) == -1)
-        return count;
-    nfds_t open = 0;
-    for (nfds_t i = 0; i < count; i++)
-        if (!fds[i].revents)
-            fds[open++] = fds[i];
-    return open;
-}
-
-static bool lane_is_turn(struct asker *asker)
-{
-    struct pollfd fds[RACE_MAX];
-
-    return lanes_before(lane_of(asker), fds) == 0;
-}
-
-static int lane_await_turn(struct asker *asker, struct ctx *ctx)
-{
-    struct pollfd fds[RACE_MAX];
-    nfds_t count;
-    bool told = false;
-
-    while ((count = lanes_before(lane_of(asker), fds)) > 0) {
-        if (!told)
-            TRACE(ctx->trace, "race", "a person would be asked, so the routes before come first");
-        told = true;
-        if (ctx_wait(ctx, fds, count, CLOCK_NEVER) == -1)
-            return -1;
-    }
-    return 0;
-}
-
-/* Takes the answer, and how it was refused. */
-static char *take_answer(struct lane *lane, struct err *err)
-{
-    (void)pthread_mutex_lock(&lane->race->lock);
-    char *answer = lane->answer;
-    lane->answer = NULL;
-    if (!answer)
-        (void)err_append(err, &lane->refusal);
-    (void)pthread_mutex_unlock(&lane->race->lock);
-    if (!answer)
-        (void)err_set(err, ERR_AUTH, "the question was not answered");
-    return answer;
-}
-
-static char *lane_ask(struct asker *asker, const char *question, bool is_secret, struct ctx *ctx)
-{
-    struct lane *lane = lane_of(asker);
-    struct pollfd pfd = {.fd = lane->answered[PIPE_READ], .events = POLLIN};
-    char byte;
-
-    if (lane_await_turn(asker, ctx) == -1)
-        return NULL;
-    (void)pthread_mutex_lock(&lane->race->lock);
-    lane->question = strdup(question);
-    lane->is_secret = is_secret;
-    bool asked = lane->question;
-    (void)pthread_mutex_unlock(&lane->race->lock);
-    if (!asked) {
-        (void)err_no_memory(ctx->err);
-        return NULL;
-    }
-    (void)!write(lane->race->questions[PIPE_WRITE], "", 1);
-    if (ctx_wait(ctx, &pfd, 1, CLOCK_NEVER) == -1)
-        return NULL;
-    (void)!read(lane->answered[PIPE_READ], &byte, 1);
-    return take_answer(lane, ctx->err);
-}
-
-/* --- a lane --- */
-
-static void await_hangup(int fd)
-{
-    struct pollfd pfd = {.fd = fd};
-
-    while (fd != -1 && poll(&pfd, 1, -1) == -1 && errno == EINTR)
-        continue;
-}
-
-static void lane_join(struct lane *lane)
-{
-    if (lane->runs)
-        (void)pthread_join(lane->thread, NULL);
-    lane->runs = false;
-}
-
-/* Closes what only a race needs that goes on. */
-static void close_lanes(struct race *race)
-{
-    for (size_t i = 0; i < race->count; i++) {
-        pipe_close(race->lane[i].failed);
-        pipe_close(race->lane[i].answered);
-    }
-    pipe_close(race->won);
-    pipe_close(race->questions);
-    end_close(&race->taken[PIPE_READ]);
-}
-
-/*
- * The winner's thread clears up behind the others, which may take them a moment, while the caller
- * uses the stream. Then it stays where that has commands behind it: what a thread has started must
- * not outlive it (os_die_with_parent).
- */
-static void clear_up(struct race *race, const struct lane *winner)
-{
-    await_hangup(race->taken[PIPE_READ]);
-    (void)pthread_mutex_lock(&race->lock);
-    int over = race->over[PIPE_READ];
-    (void)pthread_mutex_unlock(&race->lock);
-    for (size_t i = 0; i < race->count; i++)
-        if (&race->lane[i] != winner)
-            lane_join(&race->lane[i]);
-    close_lanes(race);
-    await_hangup(over);
-}
-
-/* True when it has won, and the stream is the race's now. */
-static bool finish(struct race *race, struct lane *lane, struct stream *stream)
-{
-    (void)pthread_mutex_lock(&race->lock);
-    bool won = stream && !race->winner && !race->is_over;
-    if (won) {
-        race->winner = lane;
-        race->stream = stream;
-        end_close(&race->won[PIPE_WRITE]);
-    }
-    (void)pthread_mutex_unlock(&race->lock);
-    return won;
-}
-
-static void *lane_run(void *arg)
-{
-    struct lane *lane = arg;
-    struct race *race = lane->race;
-
-    TRACE(&lane->trace, "race", "%s", race->ways->way[lane->index].text);
-    struct stream *stream = route_dial(lane->route, race->target, &lane->ctx);
-    if (finish(race, lane, stream)) {
-        clear_up(race, lane);
-        return NULL;
-    }
-    stream_close(stream);
-    end_close(&lane->failed[PIPE_WRITE]);
-    return NULL;
-}
-
-/* What of the time that is left is for one of `lanes`. */
-static int64_t share_ns(const struct ctx *ctx, size_t lanes)
-{
-    return (ctx->deadline_ns - clock_ns()) / (int64_t)lanes;
-}
-
-/* `left` is how many have not been started. Where no thread can be had the lane has failed. */
-static void lane_start(struct lane *lane, size_t left, const struct ctx *ctx)
-{
-    struct race *race = lane->race;
-
-    lane->trace = *ctx->trace;
-    lane->trace.route = text_digits((unsigned)lane->index + 1, lane->number);
-    lane->ctx = *ctx;
-    lane->ctx.trace = &lane->trace;
-    lane->ctx.err = &lane->err;
-    lane->ctx.lost_fd = race->won[PIPE_READ];
-    lane->ctx.asker = &lane->asker;
-    if (ctx->config->attempt_delay_ns == CLOCK_NEVER) {
-        lane->ctx.timeout_ns = share_ns(ctx, left);
-        lane->ctx.deadline_ns = clock_ns() + lane->ctx.timeout_ns;
-    }
-    if (lane->ctx.deadline_ns <= clock_ns()) {
-        (void)err_set(&lane->err, ERR_TIME, "not tried: no time was left");
-        end_close(&lane->failed[PIPE_WRITE]);
-        return;
-    }
-    int why = thread_start(&lane->thread, lane_run, lane);
-    lane->runs = why == 0;
-    if (why != 0) {
-        (void)err_set(&lane->err, ERR_CONNECT, "a thread: %s", strerror(why));
-        end_close(&lane->failed[PIPE_WRITE]);
-    }
-}
 
 /* --- the race --- */
 
@@ -293,22 +35,6 @@ int64_t race_wait_ns(size_t count, size_t position, int64_t delay_ns)
     if (position >= last)
         return delay_ns;
     return delay_ns / 5 * 4 + delay_ns / 5 * (int64_t)(position - 1) / (int64_t)(last - 1);
-}
-
-/* 0, or -1 with err set. */
-static int lane_init(struct lane *lane, struct race *race, size_t index, const struct trace *trace,
-                     struct err *err)
-{
-    struct way *way = &race->ways->way[index];
-
-    lane->asker = (struct asker){lane_is_turn, lane_await_turn, lane_ask};
-    lane->race = race;
-    lane->index = index;
-    lane->err = lane->refusal = ERR_INIT;
-    lane->failed[PIPE_READ] = lane->failed[PIPE_WRITE] = -1;
-    lane->answered[PIPE_READ] = lane->answered[PIPE_WRITE] = -1;
-    lane->route = route_new(&way->hops, trace, err);
-    return lane->route ? 0 : -1;
 }
 
 struct race *race_new(struct ways *ways, const struct trace *trace, struct err *err)
@@ -379,9 +105,9 @@ static void race_decide(struct race *race)
     struct lane *winner = race->winner;
     (void)pthread_mutex_unlock(&race->lock);
     if (!winner)
-        end_close(&race->won[PIPE_WRITE]);
-    end_close(&race->taken[PIPE_WRITE]);
-    end_close(&race->over[PIPE_WRITE]);
+        pipe_end_close(&race->won[PIPE_WRITE]);
+    pipe_end_close(&race->taken[PIPE_WRITE]);
+    pipe_end_close(&race->over[PIPE_WRITE]);
     if (winner)
         lane_join(winner);
     for (size_t i = 0; i < race->count; i++)
@@ -394,15 +120,9 @@ void race_free(struct race *race)
         return;
     race_decide(race);
     stream_close(race->stream);
-    for (size_t i = 0; i < race->count; i++) {
-        struct lane *lane = &race->lane[i];
-        free(lane->question);
-        secret_free(lane->answer);
-        err_release(&lane->err);
-        err_release(&lane->refusal);
-        route_free(lane->route);
-    }
-    close_lanes(race);
+    for (size_t i = 0; i < race->count; i++)
+        lane_release(&race->lane[i]);
+    lanes_close(race);
     pipe_close(race->over);
     (void)pthread_mutex_destroy(&race->lock);
     free(race->lane);
@@ -586,7 +306,7 @@ static struct stream *take_winner(struct race *race, size_t *winner, const struc
     if (stream && stream_socket(stream) != -1)
         pipe_close(race->over);
     (void)pthread_mutex_unlock(&race->lock);
-    end_close(&race->taken[PIPE_WRITE]);
+    pipe_end_close(&race->taken[PIPE_WRITE]);
     if (!lane)
         return NULL;
     *winner = lane->index;
