@@ -177,8 +177,9 @@ class Country:
         script = "".join(f"echo {value} >/proc/sys/net/{name}\n" for name, value in tunables.items())
         try:
             run(*self.fence.before, "sh", "-e", input=script)
+            self._let_through(["drop"])
         except AssertionError as why:
-            raise rooms.NoRoom(f"nothing can be forwarded here: {why}") from None
+            raise rooms.NoRoom(f"nothing can be forwarded and filtered here: {why}") from None
         self.ip(self.fence, "addr add 198.51.100.1/24 dev world",
                 "addr add 2001:db8:ffff::1/64 dev world nodad", "route add 192.0.2.0/24 via 198.51.100.2",
                 "route add 2001:db8:22::/48 via 2001:db8:ffff::2")
@@ -200,10 +201,13 @@ class Country:
         serve(TinyproxyInside, "proxy", PROXY, 3128)
         serve(StunnelInside, "tls", TLS, 443, f"{PROXY}:3128")
 
+    def _let_through(self, rules):
+        text = FENCE.format(rules="\n        ".join(rules))
+        run(*self.fence.before, "nft", "-f", "-", input=text)
+
     def move(self, network):
         """The laptop is in this network now and in no other, as when somebody plugs the cable in there."""
-        rules = "\n        ".join(network.rules)
-        run(*self.fence.before, "nft", "-f", "-", input=FENCE.format(rules=rules))
+        self._let_through(network.rules)
         bits = network.address.split("/")[1]
         leave = ["-4 addr flush dev {}", "-6 addr flush dev {} scope global"]
         here, there = ([line.format(dev) for line in leave] for dev in ("lan", "eth0"))

@@ -237,8 +237,8 @@ def test_it_tells_nobody_where_its_owner_goes(traveller):
     traveller.learn()
     text = traveller.path.read_bytes()
     assert len(text) < 500
-    ports = [way.rpartition(":")[2] for way in traveller.ways]
-    for word in ("127.0.0.1", "db", "example", "http", "22 ", *ports):
+    ports = [":" + way.rpartition(":")[2] for way in traveller.ways]
+    for word in ("127.0.0.1", "db.", "example", "http", ":22", *ports):
         assert word.encode() not in text, text
 
 

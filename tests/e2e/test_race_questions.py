@@ -268,11 +268,12 @@ def test_a_gateways_question_is_taken_back(travel, home, gateways, window, serve
 
 
 @engines
-def test_a_gateway_that_loses_leaves_nothing_behind(travel, home, gateways, target, listen, serve, gate, engine):
+def test_a_gateway_that_loses_leaves_nothing_behind(travel, target, listen, serve, gate, engine):
     """Also an ssh(1) that still waits for the gateway's first word."""
     silent = listen()
     second = serve(pending(gate, login.Proxy()))
-    running = travel.start(target, *SOON, "-x", http(second), via=f"ssh://127.0.0.1:{silent.port}?engine={engine}")
+    loser = f"ssh://127.0.0.1:{silent.port}?engine={engine}"
+    running = travel.start(target, *SOON, "-x", http(second), via=loser)
     conn = silent.accept()
     gate.set()
     until(lambda: len(travel.left()) == 1, f"stile alone is left: {travel.left()}")
