@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/match.h"
 
-#include <errno.h>
-#include <pwd.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +10,9 @@
 #include "config/words.h"
 #include "core/child.h"
 #include "core/guard.h"
+#include "core/person.h"
 #include "core/prefix.h"
 #include "core/text.h"
-
-#define PASSWD_FIRST_BYTES 1024
-#define PASSWD_MAX ((size_t)1 << 20)
 
 /* How often a command is looked at that has not ended: ever less. */
 #define LOOK_FIRST_NS CLOCK_MS
@@ -48,35 +44,17 @@ static int holds_host(const char *wants, const struct query *query, bool *holds,
     return holds_pattern(wants, query_host(query), holds, ctx);
 }
 
-/* Whoever runs us, in fresh memory: the number where there is no name. NULL: no memory. */
-static char *user_name(void)
-{
-    struct passwd person, *found = NULL;
-    char digits[TEXT_DIGITS_MAX];
-    char *name = NULL, *room = NULL;
-    int failed = ERANGE;
-
-    for (size_t size = PASSWD_FIRST_BYTES; failed == ERANGE && size <= PASSWD_MAX; size *= 2) {
-        free(room);
-        room = malloc(size);
-        if (!room)
-            return NULL;
-        failed = getpwuid_r(getuid(), &person, room, size, &found);
-    }
-    name = strdup(failed == 0 && found ? found->pw_name : text_digits(getuid(), digits));
-    free(room);
-    return name;
-}
-
+/* Who runs us; the number where there is no name. */
 static int holds_user(const char *wants, const struct query *query, bool *holds, struct ctx *ctx)
 {
-    char *name = holds ? user_name() : NULL;
-    int done = holds && !name ? err_no_memory(ctx->err) : 0;
+    char digits[TEXT_DIGITS_MAX];
+    struct person person = {.name = NULL};
+    const char *name =
+        holds && person_find(&person, NULL) ? person.name : text_digits(getuid(), digits);
+    int done = holds_pattern(wants, name, holds, ctx);
 
     (void)query;
-    if (done == 0)
-        done = holds_pattern(wants, name, holds, ctx);
-    free(name);
+    person_release(&person);
     return done;
 }
 
