@@ -38,10 +38,10 @@ def typed(stile, race, tmp_path):
         stile.env.pop(name, None)
     stile.env = {**stile.env, "HOME": str(tmp_path)}
 
-    def typed(*ways, env=()):
+    def typed(*ways, options=SOON):
         words = [word for way in ways for word in ("-x", way)]
-        terminals.append(Terminal(["sh", "-c", IN_A_SHELL, str(stile.program), *SOON, *words, *TARGET],
-                                  {**stile.env, **dict(env)}))
+        terminals.append(Terminal(["sh", "-c", IN_A_SHELL, str(stile.program), *options, *words, *TARGET],
+                                  stile.env))
         return terminals[-1]
     yield typed
     for terminal in terminals:
@@ -148,6 +148,14 @@ def test_who_is_asked_by_all_and_answers_none(typed, serve):
         terminal.type(CTRL_D)
     shown = ends(terminal, 6)
     assert shown.count(b"stile: route ") == 2
+
+
+def test_who_does_not_answer_has_a_share_of_the_time(typed, serve):
+    first, second = serve(guarded()), serve(proxy())
+    terminal = typed(at(first), http(second), options=[*SOON[:-1], "AttemptDelay=none", "-w", "2s"])
+    asked(terminal, first)
+    terminal.expect(BANNER[:-2], "the way is open")
+    ends(terminal, 0)
 
 
 def test_ctrl_c_at_a_question_ends_all(stile, typed, serve, listen):
