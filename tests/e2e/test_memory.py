@@ -3,16 +3,18 @@
 may be wrong with the file that has it."""
 import os
 import re
+import socket
 import stat
 import time
 
 import pytest
 
 from harness import TRACE, Task
+from peers import LIMIT
 from peers.http import OK, answer
 from peers.login import read_head
 from peers.talk import hang_up
-from peers.tcp import echo
+from peers.tcp import echo, read_exactly
 from races import BANNER, TARGET, http
 
 NEVER = ["-o", "AttemptDelay=1h"]  # who starts first is the only one, unless it fails
@@ -156,6 +158,30 @@ def test_one_route_needs_no_memory(traveller):
 def test_one_after_the_other_begins_with_the_winner_as_well(traveller):
     traveller.learn()
     assert traveller.tried("-o", "AttemptDelay=none") == [2]
+
+
+@pytest.mark.parametrize("layered", [False, True], ids=["bare", "layered"])
+def test_who_hands_a_descriptor_over_remembers_as_well(traveller, layered):
+    """It is a worker that dials where a route may need one."""
+    ways = [*traveller.ways, *["exec:false"] * layered]
+
+    def hand_over():
+        before = traveller.first.calls, traveller.second.calls
+        ours, theirs = socket.socketpair()
+        with ours:
+            running = traveller.start("--fdpass", ways=ways, stdin=theirs, stdout=theirs)
+            theirs.close()
+            ours.settimeout(LIMIT)
+            _, fds, _, _ = socket.recv_fds(ours, 16, 4)
+            assert (running.wait(), running.err(), len(fds)) == (0, "", 1)
+            with socket.socket(fileno=fds[0]) as conn:
+                assert read_exactly(conn, len(BANNER)) == BANNER
+        traveller.stile.gone("the descriptor is closed")
+        return traveller.first.calls - before[0], traveller.second.calls - before[1]
+    traveller.first.open = False
+    assert hand_over() == (1, 1)
+    traveller.first.open = True
+    assert hand_over() == (0, 1)
 
 
 # --- for how long ----------------------------------------------------------------------------------------
