@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Gateways as ssh(1) takes them behind -J: `[user@]host[:port]` or `ssh://[user@]host[:port]`, with
- * commas between, nearest first. */
+ * commas between, nearest first; in ssh_config(5), as ProxyJump, too. */
 #ifndef STILE_CONFIG_JUMP_H
 #define STILE_CONFIG_JUMP_H
 

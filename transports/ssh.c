@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/credential.h"
+#include "config/jump.h"
 #include "config/words.h"
 #include "core/prompt.h"
 #include "core/text.h"
@@ -104,52 +105,12 @@ static int ssh_check(const struct hop *hop, struct err *err)
 
 /* --- the way to the gateway --- */
 
-/* A copy in which the percent signs stand for themselves. */
-static char *encode(const char *text, size_t length)
-{
-    char *encoded = malloc(3 * length + 1), *out = encoded;
-
-    for (size_t i = 0; encoded && i < length; i++) {
-        *out++ = text[i];
-        if (text[i] == '%') {
-            *out++ = '2';
-            *out++ = '5';
-        }
-    }
-    if (encoded)
-        *out = '\0';
-    return encoded;
-}
-
-/* ssh_config's list of [user@]host[:port] or ssh://… as hops. Fresh memory, NULL when there is
- * none. */
-static char *jumps_as_hops(const char *jumps)
-{
-    char *list = strdup("");
-
-    while (list && *jumps) {
-        size_t length = strcspn(jumps, ",");
-        char *jump = encode(jumps, length);
-        bool is_url = jump && text_same_start(jump, "ssh://", 6);
-        char *longer =
-            jump ? text_join(list, *list ? "," : "", is_url ? "" : "ssh://", jump, (char *)NULL)
-                 : NULL;
-        free(jump);
-        free(list);
-        list = longer;
-        jumps += length + (jumps[length] == ',');
-    }
-    return list;
-}
-
 /* 0, or -1 with err set. */
 static int go_by_jump(const struct ssh_gateway *gateway, struct hops *before, struct err *err)
 {
     char *jumps = proxy_command_expand(gateway, "ProxyJump", gateway->config.proxy_jump, err);
-    char *list = jumps ? jumps_as_hops(jumps) : NULL;
-    int done = list ? hops_parse(before, list, HOP_FROM_FILE, err) : err_no_memory(err);
+    int done = jumps ? jump_parse(before, jumps, err) : -1;
 
-    free(list);
     free(jumps);
     return done == 0 ? 0 : err_wrap(err, "ssh_config: ProxyJump");
 }

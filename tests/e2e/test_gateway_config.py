@@ -280,6 +280,14 @@ def test_the_hop_may_say_another_way(travel, home, gateways, target, two):
     assert len(logins(two())) == 2
 
 
+def test_a_jump_holds_no_settings(travel, home, gateways, target):
+    """As behind -J: to ssh(1) the question mark is a byte of a host."""
+    home.at(gateways.plain, "ProxyJump outer?user=root")
+    for result in travel.each(target):
+        one_line(result, 2)
+        assert "ProxyJump: column 1: no settings here" in result.err
+
+
 def test_an_implied_gateway_that_refuses_is_named(travel, home, gateways, target):
     home.host("outer", gateways.second)  # nobody knows its key
     home.at(gateways.plain, "ProxyJump outer")
