@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/credential.h"
 #include "config/keyword.h"
 #include "config/line.h"
 #include "config/path.h"
@@ -48,27 +49,31 @@ static int take_value(struct reader *reader, const struct keyword *keyword, cons
     return done;
 }
 
+static bool has_password(const struct hops *hops)
+{
+    for (size_t i = 0; i < hops->count; i++)
+        if (credential_is_in_url(&hops->hop[i]))
+            return true;
+    return false;
+}
+
 /* Is it a route, and may it stand in this file? */
 static int check_route(const struct reader *reader, const char *text)
 {
-    struct err *err = err_of(reader), why = ERR_INIT;
+    const struct query *query = reader->reading->query;
+    struct err *err = err_of(reader);
     struct hops hops = HOPS_INIT;
 
     if (text_same(text, "env"))
         return 0;
-    if (hops_parse(&hops, text, HOP_FROM_FILE, err) == -1)
-        return -1;
-    const struct query *query = reader->reading->query;
-    int done = query && query->check ? query->check(&hops, err) : 0;
+    int done = hops_parse(&hops, text, HOP_FROM_FILE, err);
+    if (done == 0 && query && query->check)
+        done = query->check(&hops, err);
+    if (done == 0 && reader->exposed && has_password(&hops))
+        done = err_set(err, ERR_USAGE, "no password in a file that isn't private: %s",
+                       reader->exposed);
     hops_release(&hops);
-    if (done == -1)
-        return -1;
-    if (!reader->exposed || hops_parse(&hops, text, HOP_FROM_ARGV, &why) == 0) {
-        hops_release(&hops);
-        return 0;
-    }
-    err_release(&why);
-    return err_set(err, ERR_USAGE, "no password in a file that isn't private: %s", reader->exposed);
+    return done;
 }
 
 static int take_via(struct reader *reader, const struct keyword *keyword, const struct line *line)
