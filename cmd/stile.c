@@ -227,7 +227,10 @@ static int check_blocks(struct config *config, struct err *err)
         struct hop_block *block = &config->block[i];
         if (!block->hop.scheme || route_check_settings(&block->hop, err) == 0)
             continue;
-        return err->placed ? -1 : place_wrap(&block->place, err);
+        if (err->placed)
+            return -1;
+        (void)err_wrap(err, "Hop");
+        return place_wrap(&block->place, err);
     }
     return 0;
 }

@@ -137,7 +137,9 @@ int route_check_settings(struct hop *hop, struct err *err)
 {
     const struct transport *transport = registry_builtin(hop->scheme);
 
-    return transport ? check_settings(hop, transport, err) : 0;
+    if (transport)
+        return check_settings(hop, transport, err);
+    return registry_has_module(hop->scheme, err) ? 0 : err_wrap(err, "column %u", hop->column);
 }
 
 const char *route_layered(const struct route *route)

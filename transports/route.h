@@ -17,8 +17,8 @@ struct route *route_new(struct hops *hops, const struct trace *trace, struct err
  * or -1 with err set (ERR_USAGE). */
 int route_check(struct hops *hops, struct err *err);
 
-/* Are the settings of a hop right that is in no route? One of a scheme that isn't built in is left
- * alone. 0, or -1 with err set (ERR_USAGE). */
+/* Are the scheme and the settings of a hop right that is in no route? The settings of one that a
+ * module serves are left alone. 0, or -1 with err set (ERR_USAGE). */
 int route_check_settings(struct hop *hop, struct err *err);
 
 /* The name of the first hop whose streams can't be passed as a socket, or NULL. */

@@ -485,6 +485,8 @@ WRONG = {
     "hop_with_user": ("Hop http://alice@gw\n", 1, ["Hop: ", "User"]),
     "hop_with_settings": ("Hop http://gw?auth=basic\n", 1, ["Hop: ", "settings go into lines"]),
     "hop_is_a_command": ("Hop exec:nc\n", 1, ["Hop: "]),
+    "hop_of_unknown_scheme": ("Via direct\nHop htpp://gw\n    Foo bar\n", 2, ["Hop: column 1: unknown scheme 'htpp'"]),
+    "gateway_is_a_path": ("Hop ssh://unix:/run/gw\n", 1, ["Hop: column 1: a gateway is a host"]),
     "keyword_in_a_hop_block": ("Hop http://gw\nTimeout 5\n", 2, ["Timeout: stands in front of the Hop block"]),
     "route_in_a_hop_block": ("Hop http://gw\nVia direct\n", 2, ["Via: stands in front of the Hop block"]),
     "setting_without_a_hop": ("Host *\nPasswordEnv X\n", 2, ["PasswordEnv: no such keyword", "Hop block"]),
