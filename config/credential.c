@@ -30,20 +30,12 @@ struct secret_slot {
     char *question;           /* of credential_set_question */
 };
 
-/* On their way to a hop they would end a line of HTTP, or begin another one. */
-static bool has_control_byte(const char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            return true;
-    return false;
-}
-
 /* --- the settings --- */
 
+/* A control byte in what goes to a hop would end a line of HTTP, or begin another one. */
 static int check_user(const struct setting *setting, struct err *err)
 {
-    return has_control_byte(setting->value)
+    return text_has_control(setting->value)
                ? hop_setting_fault(setting, err, "holds a control byte")
                : 0;
 }
@@ -110,7 +102,7 @@ bool credential_is_in_url(const struct hop *hop)
 
 int credential_check(const struct hop *hop, struct err *err)
 {
-    if (hop->user && has_control_byte(hop->user))
+    if (hop->user && text_has_control(hop->user))
         return err_set(err, ERR_USAGE, "column %u: the user holds a control byte", hop->column);
     for (size_t i = 0; i < hop->setting_count; i++)
         if (check_setting(&hop->settings[i], err) == -1)
@@ -321,7 +313,7 @@ static int check_secret(const char *secret, struct err *err)
 
     if (length >= SECRET_MAX)
         return err_set(err, ERR_AUTH, "the secret has more than %d bytes", SECRET_MAX - 1);
-    if (has_control_byte(secret))
+    if (text_has_control(secret))
         return err_set(err, ERR_AUTH, "the secret holds a control byte");
     return 1;
 }
@@ -355,7 +347,7 @@ int credential_user(const struct hop *hop, const char **user, struct ctx *ctx)
     if (need_netrc(hop, NULL, ctx) == -1)
         return -1;
     *user = hop->secret->netrc.login;
-    if (!*user || !has_control_byte(*user))
+    if (!*user || !text_has_control(*user))
         return 0;
     *user = NULL;
     return err_set(ctx->err, ERR_USAGE, "netrc: the login holds a control byte");

@@ -22,7 +22,7 @@ static const char *find_fault(const char *from, size_t length)
     if (from[is_url(from) ? strlen(SCHEME) : 0] == '-')
         return "a destination can't start with '-'";
     for (size_t i = 0; i < length; i++)
-        if ((unsigned char)from[i] < ' ' || from[i] == '\177')
+        if (text_is_control(from[i]))
             return "a destination holds a control byte";
     if (memchr(from, '?', length))
         return "no settings here; use -o, or -x " SCHEME "...?name=value";

@@ -20,11 +20,9 @@ static int check_bytes(const char *text, size_t size, struct err *err)
 {
     if (size >= LINE_BYTES_MAX)
         return err_set(err, ERR_USAGE, "a line of more than %d bytes", LINE_BYTES_MAX - 1);
-    for (size_t i = 0; i < size; i++) {
-        unsigned char byte = (unsigned char)text[i];
-        if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
+    for (size_t i = 0; i < size; i++)
+        if (text_is_control(text[i]) && text[i] != '\t')
             return err_set(err, ERR_USAGE, "column %zu: a control byte", i + 1);
-    }
     return 0;
 }
 

@@ -18,16 +18,6 @@
 /* RFC 6335 section 5.1, and the underscore and dot that some services files have. */
 #define SERVICE_CHARS LETTERS DIGITS "-_."
 
-static bool has_control_or_blank(const char *text)
-{
-    for (; *text; text++) {
-        unsigned char byte = (unsigned char)*text;
-        if (byte <= 0x20 || byte == 0x7f)
-            return true;
-    }
-    return false;
-}
-
 /* RFC 4007 section 11: an address, and behind a percent sign a zone. Whether this machine knows
  * the zone is the resolver's question. */
 static bool is_ipv6(const char *text, size_t length)
@@ -53,7 +43,7 @@ static const char *host_fault(const char *host)
         return "is empty";
     if (host[0] == '-')
         return "starts with '-'";
-    if (has_control_or_blank(host))
+    if (text_has_control(host) || host[text_until(host, " ")])
         return "holds blanks or control bytes";
     if (host[text_until(host, "/@")])
         return "holds '/' or '@'";

@@ -99,6 +99,18 @@ static size_t least(size_t a, size_t b)
 }
 
 /* Levenshtein's, a row at a time. */
+bool text_is_control(char byte)
+{
+    return (unsigned char)byte < ' ' || byte == 0x7f;
+}
+
+bool text_has_control(const char *text)
+{
+    while (*text && !text_is_control(*text))
+        text++;
+    return *text;
+}
+
 size_t text_distance(const char *meant, const char *name, size_t length)
 {
     size_t row[DISTANCE_MAX + 1];

@@ -23,6 +23,10 @@ size_t text_span(const char *text, const char *set);
 bool text_same_start(const char *a, const char *b, size_t length);
 bool text_same(const char *a, const char *b);
 
+/* A byte that is not shown but moves a cursor or ends a line: below the blank, or 0x7f. */
+bool text_is_control(char byte);
+bool text_has_control(const char *text);
+
 /* How far `name`, of this length, is from the name that may have been meant: how many bytes must be put in,
  * taken out or changed, 0 where `meant` begins with it; case is ignored. TEXT_FAR: it was not meant, for more
  * than half of it is wrong. */

@@ -85,7 +85,7 @@ int http_check_header(const struct setting *setting, struct err *err)
     if (length == 0 || setting->value[length] != ':')
         return hop_setting_fault(setting, err, "want Name: value");
     for (const char *at = setting->value; *at; at++)
-        if (((unsigned char)*at < 0x20 && *at != '\t') || *at == 0x7f)
+        if (text_is_control(*at) && *at != '\t')
             return hop_setting_fault(setting, err, "holds a control byte");
     for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
         if (strlen(ours[i]) == length && strncasecmp(ours[i], setting->value, length) == 0)
@@ -139,21 +139,13 @@ static void base64(const char *data, size_t size, char *out)
     *out = '\0';
 }
 
-static bool has_control(const char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            return true;
-    return false;
-}
-
 char *http_basic(const char *user, const char *password, struct err *err)
 {
     if (strchr(user, ':')) {
         (void)err_set(err, ERR_AUTH, "Basic cannot carry a user with a colon");
         return NULL;
     }
-    if (has_control(user) || has_control(password)) {
+    if (text_has_control(user) || text_has_control(password)) {
         (void)err_set(err, ERR_AUTH, "the user or the password holds a control byte");
         return NULL;
     }

@@ -53,16 +53,8 @@ static int check_command(const struct hop *hop, struct err *err)
     return done;
 }
 
-/* `ssh -G` prints a value as it is: a line end in it would be a line of the configuration. */
-static bool has_control(const char *value)
-{
-    for (; *value; value++)
-        if ((unsigned char)*value < ' ' || *value == 0x7f)
-            return true;
-    return false;
-}
-
-/* What ssh_config has no such value for. */
+/* What ssh_config has no such value for. `ssh -G` prints one as it is: a line end in it would be a
+ * line of the configuration. */
 static int check_keywords(const struct hop *hop, struct err *err)
 {
     struct ssh_config config = {.host_name = NULL};
@@ -71,7 +63,7 @@ static int check_keywords(const struct hop *hop, struct err *err)
 
     for (size_t i = 0; done == 0 && i < hop->setting_count; i++) {
         const struct setting *setting = &hop->settings[i];
-        if (has_control(setting->value))
+        if (text_has_control(setting->value))
             done = hop_setting_fault(setting, err, "holds control bytes");
         else if (ssh_gateway_takes(setting->name) &&
                  ssh_config_set(&config, setting->name, setting->value, &why) == -1)

@@ -167,6 +167,19 @@ static void sameness(void **state)
     assert_true(text_same_start("x", "y", 0));
 }
 
+static void control_bytes(void **state)
+{
+    (void)state;
+    for (int byte = 1; byte < 256; byte++) {
+        const char text[] = {'a', (char)(unsigned char)byte, '\0'};
+        bool is_control = byte < 32 || byte == 127;
+        assert_int_equal(text_is_control(text[1]), is_control);
+        assert_int_equal(text_has_control(text), is_control);
+    }
+    assert_true(text_is_control('\0'));
+    assert_false(text_has_control(""));
+}
+
 int main(void)
 {
     static struct unit unit;
@@ -177,5 +190,6 @@ int main(void)
     UNIT_TEST(&unit, vformat_takes_a_list);
     UNIT_TEST(&unit, spans);
     UNIT_TEST(&unit, sameness);
+    UNIT_TEST(&unit, control_bytes);
     return unit_run(&unit, "text");
 }
