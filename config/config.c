@@ -178,6 +178,11 @@ static struct hop_block *option_block(struct config *config, const struct place 
     return config_hop_block(config, NULL, place, err);
 }
 
+static bool is_for_option(const struct keyword *keyword)
+{
+    return keyword->kind == KEYWORD_VALUE || keyword->kind == KEYWORD_VIA;
+}
+
 static int take_option(struct config *config, const char *name, const char *value, struct err *err)
 {
     static const struct place place = {OPTION, 0};
@@ -187,20 +192,19 @@ static int take_option(struct config *config, const char *name, const char *valu
         struct hop_block *block = option_block(config, &place, err);
         return block ? config_hop_setting(block, name, value, &place, err) : -1;
     }
-    switch (keyword->kind) {
-    case KEYWORD_VALUE:
-        return config_say(config, name, value, &place, err);
-    case KEYWORD_VIA:
-        return config_via(config, value, false, &place, err);
-    default:
+    if (!is_for_option(keyword))
         return err_set(err, ERR_USAGE, "%s stands in files only", keyword->name);
-    }
+    if (keyword->kind == KEYWORD_VIA)
+        return config_via(config, value, false, &place, err);
+    return config_say(config, name, value, &place, err);
 }
 
 int config_no_hop(const char *name, struct err *err)
 {
     const struct keyword *near = keyword_nearest(name, strlen(name));
 
+    if (near && !is_for_option(near))
+        near = NULL;
     return err_set(err, ERR_USAGE, "-o: %s: is for a hop, and there is none (-x)%s%s%s", name,
                    near ? "; did you mean " : "", near ? near->name : "", near ? "?" : "");
 }

@@ -98,7 +98,6 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Levenshtein's, a row at a time. */
 bool text_is_control(char byte)
 {
     return (unsigned char)byte < ' ' || byte == 0x7f;
@@ -111,6 +110,7 @@ bool text_has_control(const char *text)
     return *text;
 }
 
+/* Levenshtein's, a row at a time. */
 size_t text_distance(const char *meant, const char *name, size_t length)
 {
     size_t row[DISTANCE_MAX + 1];

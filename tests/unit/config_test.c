@@ -368,6 +368,15 @@ static void no_hop(void **state)
     assert_int_equal(config_no_hop("passwordcommand", &err), -1);
     assert_null(strstr(err_text(&err), "mean"));
     assert_err(&err, ERR_USAGE, "passwordcommand");
+    assert_int_equal(config_no_hop("Vja", &err), -1);
+    assert_err(&err, ERR_USAGE, "did you mean Via?");
+    /* Near are Host and Hop, which -o doesn't take. */
+    for (size_t i = 0; i < 2; i++) {
+        const char *const blocks[] = {"Hosts", "Foo"};
+        assert_int_equal(config_no_hop(blocks[i], &err), -1);
+        assert_null(strstr(err_text(&err), "mean"));
+        assert_err(&err, ERR_USAGE, blocks[i]);
+    }
 }
 
 int main(void)
