@@ -114,7 +114,10 @@ int config_via(struct config *config, const char *text, bool is_jump, const stru
     char *copy = strdup(text);
     if (!copy)
         return err_no_memory(err);
-    config->via[config->via_count++] = (struct via){copy, *place, is_jump};
+    struct via *via = &config->via[config->via_count++];
+    via->text = copy;
+    via->place = *place;
+    via->is_jump = is_jump;
     return 0;
 }
 
