@@ -57,7 +57,13 @@ struct transport {
      * `ctx` do not, so a stream keeps none of them.
      *
      * Blocks, never past the ctx, and sleeps only in ctx_wait. Reads not one byte past its own
-     * handshake. A stream that the caller closes, or NULL with ctx->err set.
+     * handshake. Several routes may dial at once, each in a thread of its own: a question to the
+     * person (credential_secret, prompt_secret) waits there until it is this route's turn.
+     *
+     * What the time since the last mark went into is said with timing_mark, for --check: TIMING_TLS
+     * and TIMING_AUTH where there are such steps, TIMING_HANDSHAKE when the hop has opened the way.
+     *
+     * A stream that the caller closes, or NULL with ctx->err set.
      */
     struct stream *(*dial)(const struct hop *hop, const struct dialer *below,
                            const struct endpoint *to, struct ctx *ctx);
