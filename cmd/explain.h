@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * --explain: what would be tried, and who says so. Nothing is connected, looked up, run or asked, and
- * no file is read for it but those of the configuration.
+ * --explain: what would be tried, and who says so. Nothing is connected, looked up or asked. No file
+ * is read but those of the configuration and the memory, and only the commands of `Match exec` run.
  *
  * With --json one object; names are stable, and more may be added:
  *

@@ -6,7 +6,7 @@
 #include "core/err.h"
 
 struct place {
-    const char *source; /* "-o", "$all_proxy", "/etc/stile/config"; NULL: nowhere. Not owned */
+    const char *source; /* "-o", "-x", "/etc/stile/config"; NULL: nowhere. Not owned */
     unsigned line;      /* from 1; 0: the source has none */
 };
 
