@@ -263,7 +263,7 @@ static int text_route(struct page *page, const struct explain *explain, size_t n
 static void text_keywords(struct page *page, const struct explain *explain)
 {
     page_line(page, "%s", "");
-    page_line(page, "settings:");
+    page_line(page, "keywords:");
     for (size_t i = 0; i < keyword_count; i++) {
         if (keywords[i].kind != KEYWORD_VALUE)
             continue;
@@ -367,7 +367,7 @@ static void json_memory(struct json *json, const struct explain *explain)
 
 static void json_keywords(struct json *json, const struct explain *explain)
 {
-    json_array(json, "settings");
+    json_array(json, "keywords");
     for (size_t i = 0; i < keyword_count; i++) {
         if (keywords[i].kind != KEYWORD_VALUE)
             continue;

@@ -23,7 +23,7 @@
  *             user        { name, place }, name null: nobody is known yet; or null: there is no login
  *             secret      where it would come from, "PasswordCommand (/etc/stile/config:14)"; or null:
  *                         there is no login
- *     settings    of stile_config(5), each { name, value, place }
+ *     keywords    of stile_config(5), each { name, value, place }
  */
 #ifndef STILE_CMD_EXPLAIN_H
 #define STILE_CMD_EXPLAIN_H

@@ -287,7 +287,7 @@ def told(config, text, *words):
     result = config.run(text, *words, "--explain", "--json")
     assert (result.code, result.err) == (0, ""), result
     said = json.loads(result.out)
-    return ({row["name"]: (row["value"], row["place"]) for row in said["settings"]},
+    return ({row["name"]: (row["value"], row["place"]) for row in said["keywords"]},
             [(route["route"], route["place"]) for route in said["routes"]])
 
 

@@ -125,7 +125,7 @@ def test_people_read_the_same(me, config):
     assert "starts after 200 ms, or when the one before it has failed" in blocks[2]
     assert "hop 2: ssh://bastion" in blocks[3] and "--fdpass" in blocks[3]
     assert f"    Timeout: 20s ({path}:8)" not in text, "a block lasts until the next one"
-    assert f"    AttemptDelay: 250ms ({path}:8)\n" in text
+    assert f"    AttemptDelay: 250ms ({path}:8)\n" in text.partition("\n\nkeywords:\n")[2]
 
 
 def test_one_after_the_other(me):
@@ -292,12 +292,12 @@ def test_every_keyword_with_a_value_is_there(me, config):
     blocks = {"Host", "Match", "Hop", "Include", "Via"}
     listed = [line.split("\t") for line in me.run("--list", "keywords").out.decode().splitlines()]
     defaults = {name: value for name, _, value, _ in listed if name not in blocks}
-    found = {one["name"]: one for one in facts(me)["settings"]}
+    found = {one["name"]: one for one in facts(me)["keywords"]}
     assert list(found) == list(defaults) and len(found) > 4
     assert {one["place"] for one in found.values()} == {"default"}
     path = config("Remember 2h\nLogFile /x/log\nTimeout 7\n")
     said = {one["name"]: (one["value"], one["place"])
-            for one in facts(me, "-F", path, "-o", "AttemptDelay=1.5", "-w", "90")["settings"]}
+            for one in facts(me, "-F", path, "-o", "AttemptDelay=1.5", "-w", "90")["keywords"]}
     assert said["Remember"] == ("2h", f"{path}:1")
     assert said["LogFile"] == ("/x/log", f"{path}:2")
     assert said["Timeout"] == ("90s", "-w")
