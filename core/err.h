@@ -26,7 +26,7 @@ enum err_code {
 struct err {
     enum err_code code;
     bool silent;      /* nobody reads a message, so none is printed */
-    bool placed;      /* the text names the hop that it is about */
+    bool placed;      /* the text begins with a place: a hop, or a line of a file */
     char *text;       /* owned; ask err_text */
     struct err *next; /* owned: another line of the message; ask err_append */
 };
@@ -54,7 +54,8 @@ void err_silence(struct err *err);
 /* Puts "format: " in front of the text of an err that is set and not silent. Always returns -1. */
 int err_wrap(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* As err_wrap with the name of a place, unless a layer further in has named one. */
+/* As err_wrap with the name of a place, unless a layer further in has named one: no place stands in
+ * front of another. */
 int err_place(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
