@@ -74,13 +74,14 @@ ALL_CFLAGS = -std=c11 -pthread -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -I. $
 	$(HARDENING) $(SANITIZE) $(EXTRA_CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) $(HARDENING_LD) $(SANITIZE)
 
-CARES_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcares)
-CARES_LIBS = $(shell $(PKG_CONFIG) --libs libcares)
-CURL_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcurl openssl)
-CURL_LIBS = $(shell $(PKG_CONFIG) --libs libcurl openssl)
-SSH_CFLAGS = $(shell $(PKG_CONFIG) --cflags libssh2 libcrypto)
-SSH_LIBS = $(shell $(PKG_CONFIG) --libs libssh2 libcrypto)
-CMOCKA_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
+# Without a pkg-config the libraries are where the compiler looks.
+CARES_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcares 2>/dev/null)
+CARES_LIBS = $(or $(shell $(PKG_CONFIG) --libs libcares 2>/dev/null),-lcares)
+CURL_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcurl openssl 2>/dev/null)
+CURL_LIBS = $(or $(shell $(PKG_CONFIG) --libs libcurl openssl 2>/dev/null),-lcurl -lssl -lcrypto)
+SSH_CFLAGS = $(shell $(PKG_CONFIG) --cflags libssh2 libcrypto 2>/dev/null)
+SSH_LIBS = $(or $(shell $(PKG_CONFIG) --libs libssh2 libcrypto 2>/dev/null),-lssh2 -lcrypto)
+CMOCKA_LIBS = $(or $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null),-lcmocka)
 
 ifeq ($(V),)
 say = @printf '  %-7s %s\n' $(1) '$(2)';

@@ -118,13 +118,12 @@ static void end_banner(struct finding *finding)
 static void dial(struct finding *finding)
 {
     const struct explain *explain = &finding->check->explain;
-    char number[TEXT_DIGITS_MAX];
     struct trace trace = *finding->check->ctx->trace;
     struct ctx ctx = *finding->check->ctx;
     int64_t start_ns = clock_ns();
 
     if (explain->ways->count > 1)
-        trace.route = text_digits((unsigned)finding->index + 1, number);
+        trace.route = (unsigned)finding->index + 1;
     ctx.trace = &trace;
     ctx.err = &finding->err;
     ctx.timing = &finding->timing;
@@ -151,7 +150,7 @@ static void finding_release(struct finding *finding)
 static int finding_init(struct finding *finding, const struct check *check, size_t index)
 {
     *finding = (struct finding){.check = check, .index = index, .err = ERR_INIT};
-    finding->route = page_route(hops_of(finding));
+    finding->route = hops_text(hops_of(finding));
     if (!finding->route)
         return -1;
     if (timing_init(&finding->timing, hops_of(finding)->count + MORE_HOPS) == -1) {
@@ -257,7 +256,7 @@ static int route_width(const struct check *check)
     size_t width = strlen(explain->target->text);
 
     for (size_t i = 0; i < explain->ways->count; i++) {
-        char *route = page_route(&explain->ways->way[i].hops);
+        char *route = hops_text(&explain->ways->way[i].hops);
         if (route && strlen(route) > width)
             width = strlen(route);
         free(route);

@@ -150,18 +150,6 @@ static size_t preferred(const struct explain *explain)
     return explain->memory ? memory_first(explain->memory, explain->ways) : explain->ways->count;
 }
 
-/* Which route is the nth to start. */
-static size_t starter(const struct explain *explain, size_t nth)
-{
-    size_t first = preferred(explain);
-
-    if (first >= explain->ways->count)
-        return nth;
-    if (nth == 0)
-        return first;
-    return nth <= first ? nth - 1 : nth;
-}
-
 static const char *layered(const struct explain *explain, size_t index)
 {
     return route_layered(race_route(explain->race, index));
@@ -226,7 +214,7 @@ static void text_start(struct page *page, const struct explain *explain, size_t 
 {
     int64_t delay_ns = explain->config->attempt_delay_ns;
 
-    if (nth == 0 && starter(explain, nth) == preferred(explain))
+    if (nth == 0 && race_starter(explain->race, nth) == preferred(explain))
         text_age(page, explain->memory->age_s);
     else if (nth == 0)
         page_line(page, "    starts first");
@@ -239,9 +227,9 @@ static void text_start(struct page *page, const struct explain *explain, size_t 
 
 static int text_route(struct page *page, const struct explain *explain, size_t nth, struct err *err)
 {
-    size_t index = starter(explain, nth);
+    size_t index = race_starter(explain->race, nth);
     const struct way *way = &explain->ways->way[index];
-    char *route = page_route(&way->hops), *place = place_text(&way->place);
+    char *route = hops_text(&way->hops), *place = place_text(&way->place);
     int done = 0;
 
     page_line(page, "%s", "");
@@ -335,7 +323,7 @@ static int json_route(struct json *json, const struct explain *explain, size_t i
                       struct err *err)
 {
     const struct hops *hops = &explain->ways->way[index].hops;
-    char *route = page_route(hops);
+    char *route = hops_text(hops);
     int done = 0;
 
     json_object(json, NULL);
@@ -390,7 +378,7 @@ static int explain_json(struct page *page, const struct explain *explain, struct
     json_memory(&json, explain);
     json_array(&json, "routes");
     for (size_t i = 0; done == 0 && i < explain->ways->count; i++)
-        done = json_route(&json, explain, starter(explain, i), err);
+        done = json_route(&json, explain, race_starter(explain->race, i), err);
     json_array_end(&json);
     json_keywords(&json, explain);
     json_object_end(&json);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "core/say.h"
 #include "core/text.h"
 #include "transports/handover.h"
 
@@ -60,7 +61,6 @@ static size_t line_max(const struct err *err)
     return LINES_BYTES_MAX / lines > LINE_BYTES_MIN ? LINES_BYTES_MAX / lines : LINE_BYTES_MIN;
 }
 
-/* In one write, so that it stays whole among those of other processes. */
 static void print_line(const struct command *command, const char *text, size_t max)
 {
     char *escaped = text_escape(text);
@@ -69,7 +69,7 @@ static void print_line(const struct command *command, const char *text, size_t m
     char *line = escaped ? text_join(command->name, ": ", escaped, "\n", (char *)NULL) : NULL;
 
     if (line)
-        (void)!write(STDERR_FILENO, line, strlen(line));
+        (void)say(STDERR_FILENO, line, SAY_LAST_PATIENCE_NS);
     free(line);
     free(escaped);
 }

@@ -87,18 +87,6 @@ int page_end(struct page *page, struct err *err)
 
 /* --- what several say --- */
 
-char *page_route(const struct hops *hops)
-{
-    char *route = strdup(hops->count ? hops->hop[0].name : "direct");
-
-    for (size_t i = 1; route && i < hops->count; i++) {
-        char *longer = text_join(route, ",", hops->hop[i].name, (char *)NULL);
-        free(route);
-        route = longer;
-    }
-    return route;
-}
-
 void page_json_target(struct json *json, const struct endpoint *target)
 {
     json_text(json, "host", target->host);

@@ -41,14 +41,10 @@ void page_flush(struct page *page);
 /* 0, or -1 with err set: stdout cannot be written (ERR_STREAM), no memory. */
 int page_end(struct page *page, struct err *err);
 
-/* The hops as a route, without users and settings: "socks5://gw:1080,ssh://bastion", "direct". Fresh
- * memory that the caller frees; NULL when there is none. */
-char *page_route(const struct hops *hops);
-
 /* The members "host" and "port" of the object that was begun. */
 void page_json_target(struct json *json, const struct endpoint *target);
 
-/* The members "number" (from 1), "route" (page_route), "place" and "reason". */
+/* The members "number" (from 1), "route" (hops_text), "place" and "reason". */
 void page_json_way(struct json *json, const struct ways *ways, size_t index, const char *route);
 
 #endif

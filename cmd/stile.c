@@ -281,8 +281,8 @@ static int act(const struct request *request, struct journey *journey, struct ct
 }
 
 /* 0, or -1 with ctx->err set. */
-static int travel(const struct request *request, struct ways *ways, const struct endpoint *target,
-                  struct ctx *ctx)
+static int run_routes(const struct request *request, struct ways *ways,
+                      const struct endpoint *target, struct ctx *ctx)
 {
     struct journey journey = {.ways = ways, .target = target};
     size_t first = ways->count;
@@ -303,11 +303,12 @@ static int travel(const struct request *request, struct ways *ways, const struct
 }
 
 /* 0, or -1 with err set. */
-static int settle_and_travel(struct request *request, const struct endpoint *target,
-                             int64_t start_ns, struct err *err)
+static int load_and_run(struct request *request, const struct endpoint *target, int64_t start_ns,
+                        struct err *err)
 {
     struct config *config = &request->config;
-    struct log log = LOG_INIT;
+    /* Threads that were left behind may still have something to say. */
+    static struct log log;
     struct trace trace = {
         .level = config->verbosity, .start_ns = start_ns, .fd = STDERR_FILENO, .log = &log};
     struct ctx ctx = {
@@ -322,6 +323,7 @@ static int settle_and_travel(struct request *request, const struct endpoint *tar
     struct query query = {.target = target, .check = route_check};
     struct ways ways = WAYS_INIT;
 
+    log = LOG_INIT;
     int done = file_load(config, request->file, &query, &ctx);
     ctx.timeout_ns = config->timeout_ns;
     ctx.deadline_ns = start_ns + config->timeout_ns;
@@ -333,19 +335,24 @@ static int settle_and_travel(struct request *request, const struct endpoint *tar
     if (done == 0)
         done = ways_settle(&ways, config, target, registry_default_port, err);
     if (done == 0)
-        done = travel(request, &ways, target, &ctx);
+        done = run_routes(request, &ways, target, &ctx);
     if (done == -1)
         log_failure(&log, err);
     ways_release(&ways);
-    log_close(&log);
     return done;
 }
 
 /* 0, or -1 with err set. */
-static int check_words(const struct request *request, int operands, struct err *err)
+static int check_words(const struct request *request, int operands, char *const *operand,
+                       struct err *err)
 {
+    if (operands > 2)
+        return err_set(err, ERR_USAGE,
+                       "'%s' is one word too many: options stand in front of the host, and a value "
+                       "with blanks in quotes; see --help",
+                       operand[2]);
     if (operands != 2)
-        return err_set(err, ERR_USAGE, "want a host and a port; see --help");
+        return err_set(err, ERR_USAGE, "want a host and a port, as two words; see --help");
     if (request->explain && request->check)
         return err_set(err, ERR_USAGE, "--explain and --check exclude each other");
     if (request->json && !request->explain && !request->check)
@@ -365,10 +372,10 @@ static int serve(struct request *request, int operands, char **operand, int64_t 
 
     if (request->help || request->version || request->list)
         return answer(request, operands, err);
-    if (check_words(request, operands, err) == -1 || take_words(request, err) == -1 ||
+    if (check_words(request, operands, operand, err) == -1 || take_words(request, err) == -1 ||
         endpoint_set(&target, operand[0], operand[1], err) == -1)
         return -1;
-    int done = settle_and_travel(request, &target, start_ns, err);
+    int done = load_and_run(request, &target, start_ns, err);
     endpoint_release(&target);
     return done;
 }

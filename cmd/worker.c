@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "core/os.h"
 #include "core/pipe.h"
 #include "core/relay.h"
+#include "core/say.h"
 #include "core/text.h"
 
 /* It has the deadline itself, and may need a moment to say so; and another one to end, with its
@@ -158,13 +160,13 @@ static bool is_success(const struct words *words)
 static void show(int log)
 {
     struct pollfd pfd = {.fd = log, .events = POLLIN};
-    char lines[4096];
+    char lines[PIPE_BUF];
     ssize_t got = 1;
 
     while (got > 0 && poll(&pfd, 1, 0) == 1) {
-        got = read(log, lines, sizeof(lines));
-        if (got > 0)
-            (void)!write(STDERR_FILENO, lines, (size_t)got);
+        got = read(log, lines, sizeof(lines) - 1);
+        lines[got > 0 ? got : 0] = '\0';
+        (void)say(STDERR_FILENO, lines, SAY_PATIENCE_NS);
     }
 }
 

@@ -355,6 +355,18 @@ void hops_release(struct hops *hops)
     *hops = HOPS_INIT;
 }
 
+char *hops_text(const struct hops *hops)
+{
+    char *route = strdup(hops->count ? hops->hop[0].name : "direct");
+
+    for (size_t i = 1; route && i < hops->count; i++) {
+        char *longer = text_join(route, ",", hops->hop[i].name, (char *)NULL);
+        free(route);
+        route = longer;
+    }
+    return route;
+}
+
 /* --- one hop --- */
 
 int hop_default_port(struct hop *hop, uint16_t port, struct err *err)

@@ -75,6 +75,10 @@ int hops_parse(struct hops *hops, const char *text, enum hop_origin origin, stru
 /* The comma that ends the first hop of a list, or the end of the text. */
 const char *hop_text_end(const char *from);
 
+/* Their names with commas between, "direct" where there are none; in fresh memory that the caller frees.
+ * NULL: there is none. */
+char *hops_text(const struct hops *hops);
+
 /* Wipes and frees; may be called on HOPS_INIT and twice. */
 void hops_release(struct hops *hops);
 

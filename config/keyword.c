@@ -116,11 +116,17 @@ static void print_time(const void *field, char **text)
 static int parse_extreme(const char *text, const char *word, int64_t extreme_ns, int64_t *field,
                          struct err *err)
 {
+    struct err why = ERR_INIT;
+
     if (text_same(text, word)) {
         *field = extreme_ns;
         return 0;
     }
-    return duration_parse(text, field, err);
+    if (duration_parse(text, field, &why) == 0)
+        return 0;
+    (void)err_set(err, ERR_USAGE, "%s; or %s", err_text(&why), word);
+    err_release(&why);
+    return -1;
 }
 
 static int parse_delay(const char *text, void *field, struct err *err)

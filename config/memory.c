@@ -35,7 +35,7 @@ static uint64_t hash(uint64_t before, const char *text)
 /* 0 means that there is none. */
 static uint64_t hash_way(const struct way *way)
 {
-    uint64_t made = hash(HASH_START, way->text);
+    uint64_t made = hash(HASH_START, way->said);
 
     return made ? made : 1;
 }
@@ -148,16 +148,6 @@ static void load(struct memory_table *table, const char *path, const struct trac
     }
 }
 
-/* Makes what is lacking of the folders below `base`. What it can't make is missed later. */
-static void make_folders(char *path, size_t base)
-{
-    for (char *slash = path + base; (slash = strchr(slash + 1, '/'));) {
-        *slash = '\0';
-        (void)mkdir(path, 0700);
-        *slash = '/';
-    }
-}
-
 /* All of it, or -1 with errno. */
 static int put(int fd, const char *text, size_t size)
 {
@@ -200,7 +190,7 @@ static void save(const struct memory_table *table, const struct memory *memory,
 
     if (!beside)
         return;
-    make_folders(beside, memory->base);
+    file_make_folders(beside, memory->base);
     if (replace(memory->path, beside, text, size) == -1)
         TRACE(trace, "memory", "%s: %s", memory->path, strerror(errno));
     free(beside);
@@ -234,7 +224,7 @@ static bool key_of(uint64_t *key, const struct ways *ways)
         return false;
     *key = hash(HASH_START, networks);
     for (size_t i = 0; i < ways->count; i++)
-        *key = hash(*key, ways->way[i].text);
+        *key = hash(*key, ways->way[i].said);
     free(networks);
     return true;
 }

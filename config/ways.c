@@ -6,96 +6,19 @@
 
 #include "config/env.h"
 #include "config/jump.h"
+#include "core/secret.h"
 #include "core/text.h"
 
 #define ENV "env"
 
-/* --- what others may see of a route --- */
-
-/* What is left out of a hop's text; nothing: both are its end. */
-struct gap {
-    const char *from;
-    const char *to;
-};
-
-/* The colon and the password in front of the host. */
-static struct gap find_password(const char *start, const char *end)
-{
-    const char *at = NULL, *colon = NULL;
-
-    for (const char *byte = start; byte < end && *byte != '?'; byte++)
-        if (*byte == '@')
-            at = byte;
-    for (const char *byte = start; at && byte < at && !colon; byte++)
-        if (*byte == ':')
-            colon = byte;
-    return colon ? (struct gap){colon, at} : (struct gap){end, end};
-}
-
-/* The value of the first header from `start` on: it may be a secret as well. */
-static struct gap find_header(const char *start, const char *end)
-{
-    static const char header[] = "header=";
-    size_t length = sizeof(header) - 1;
-
-    for (const char *byte = start; byte + length < end; byte++)
-        if ((*byte == '?' || *byte == '&') && text_same_start(byte + 1, header, length)) {
-            const char *value = byte + 1 + length, *to = value;
-            while (to < end && *to != '&')
-                to++;
-            return (struct gap){value, to};
-        }
-    return (struct gap){end, end};
-}
-
-/* Adds a piece to a text that is replaced. */
-static char *add_piece(char *text, const char *from, const char *to, const char *more)
-{
-    char *piece = text ? strndup(from, (size_t)(to - from)) : NULL;
-    char *longer = piece ? text_join(text, piece, more, (char *)NULL) : NULL;
-
-    free(piece);
-    free(text);
-    return longer;
-}
-
-/* The text of one hop, without its secrets. */
-static char *show_hop(const char *from, const char *end)
-{
-    const char *start = strstr(from, "://");
-    char *shown = strdup("");
-
-    start = start && start < end ? start + 3 : end;
-    struct gap gap = find_password(start, end);
-    if (gap.from < end)
-        shown = add_piece(shown, from, gap.from, "");
-    for (const char *at = gap.from < end ? gap.to : from; at < end; at = gap.to) {
-        gap = find_header(at, end);
-        shown = add_piece(shown, at, gap.from, gap.from < end ? "..." : "");
-    }
-    return shown;
-}
-
-/* The text of a list of hops, without passwords. NULL when memory is lacking. */
-static char *show(const char *text)
-{
-    char *shown = strdup("");
-
-    for (const char *from = text; shown;) {
-        const char *end = hop_text_end(from);
-        char *hop = show_hop(from, end);
-        char *longer = hop ? text_join(shown, *shown ? "," : "", hop, (char *)NULL) : NULL;
-        free(hop);
-        free(shown);
-        shown = longer;
-        if (!*end)
-            break;
-        from = end + 1;
-    }
-    return shown;
-}
-
 /* --- one of them --- */
+
+static int keep_texts(struct way *way, const char *said, struct err *err)
+{
+    way->said = strdup(said);
+    way->text = hops_text(&way->hops);
+    return way->said && way->text ? 0 : err_no_memory(err);
+}
 
 static const char *variable(const char *name)
 {
@@ -114,11 +37,9 @@ static int settle_env(struct way *way, const struct endpoint *target, struct err
     if (done == -1)
         (void)way_blame(way, err);
     if (done == 0) {
-        way->text = show(env.hops);
         way->reason = env.reason;
         env.reason = NULL;
-        if (!way->text)
-            done = err_no_memory(err);
+        done = keep_texts(way, env.hops, err);
     }
     env_way_release(&env);
     return done;
@@ -144,8 +65,7 @@ static int settle_way(struct way *way, const struct via *via, const struct endpo
         done = hops_parse(&way->hops, via->text, origin_of(&via->place), err);
     if (done == -1)
         return way_blame(way, err);
-    way->text = show(via->text);
-    return way->text ? 0 : err_no_memory(err);
+    return keep_texts(way, via->text, err);
 }
 
 /* --- what is said of the hops --- */
@@ -254,6 +174,7 @@ void ways_release(struct ways *ways)
 {
     for (size_t i = 0; i < ways->count; i++) {
         free(ways->way[i].text);
+        secret_free(ways->way[i].said);
         free(ways->way[i].reason);
         hops_release(&ways->way[i].hops);
     }

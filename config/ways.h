@@ -10,7 +10,8 @@
 #include "config/hop.h"
 
 struct way {
-    char *text;         /* as it was said, without a password: "http://proxy:3128", "direct" */
+    char *text;         /* for people: "http://proxy:3128,ssh://bastion", "direct" */
+    char *said;         /* as it was written, with the secrets in it */
     struct place place; /* where */
     const char
         *variable; /* of static life: "$https_proxy" said it in the place of `env`; or NULL */

@@ -102,3 +102,15 @@ void file_release(struct file_text *file)
     free(file->text);
     *file = (struct file_text){0};
 }
+
+void file_make_folders(const char *path, size_t base)
+{
+    char *folder = strdup(path);
+
+    for (char *slash = folder ? folder + base : NULL; slash && (slash = strchr(slash + 1, '/'));) {
+        *slash = '\0';
+        (void)mkdir(folder, S_IRWXU);
+        *slash = '/';
+    }
+    free(folder);
+}

@@ -32,4 +32,8 @@ int file_read(struct file_text *file, const char *path, size_t max, struct err *
 /* Wipes and frees; may be called twice. */
 void file_release(struct file_text *file);
 
+/* Makes the folders of a path that are missing, for nobody else to enter, but for those within its first
+ * `base` bytes. Whoever opens the file sees whether it was of use. */
+void file_make_folders(const char *path, size_t base);
+
 #endif

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/file.h"
 #include "core/os.h"
 #include "core/text.h"
 
@@ -51,8 +52,14 @@ static int open_file(const char *path, const char **why)
 {
     static const char irregular[] = "not a regular file";
     const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    int fd = above_standard(open(path, flags, S_IRUSR | S_IWUSR));
+    int fd = open(path, flags, S_IRUSR | S_IWUSR);
     struct stat status;
+
+    if (fd == -1 && errno == ENOENT) {
+        file_make_folders(path, 0);
+        fd = open(path, flags, S_IRUSR | S_IWUSR);
+    }
+    fd = above_standard(fd);
 
     /* ENXIO: a FIFO that nobody reads, or a socket. */
     if (fd == -1 || fstat(fd, &status) == -1)

@@ -31,7 +31,7 @@ struct log {
 #define LOG_INIT ((struct log){-1, false, LOG_LEVEL_ERROR, 0})
 
 /*
- * Opens what is wanted: `path` (NULL: no file) is made for nobody else to read, and must be a
+ * Opens what is wanted: `path` (NULL: no file) is made, with its folders, for nobody else to read, and must be a
  * regular file, or a link to one; never waits for a FIFO. Where something of it fails *why says so,
  * in fresh memory that the caller frees, and the rest goes on; NULL: all is well. With
  * LOG_LEVEL_QUIET nothing is even tried. The caller closes the log.

@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "core/say.h"
 #include "core/text.h"
 
 /* "stile: ", the time, and the words, escaped. */
@@ -18,7 +19,7 @@ static void show(const struct trace *trace, const char *time, const char *words)
     char *line = escaped ? text_join("stile: ", time, escaped, "\n", (char *)NULL) : NULL;
 
     if (line)
-        (void)!write(trace->fd, line, strlen(line));
+        (void)say(trace->fd, line, SAY_PATIENCE_NS);
     free(line);
     free(escaped);
 }
@@ -36,10 +37,11 @@ static void show_timed(const struct trace *trace, const char *words)
 /* The text behind the names of its route and its layer. NULL: no memory. */
 static char *name_origin(const struct trace *trace, const char *layer, const char *text)
 {
-    const char *route = trace->route;
+    char digits[TEXT_DIGITS_MAX];
 
-    return text_join(route ? "[" : "", route ? route : "", route ? "] " : "", layer, ": ", text,
-                     (char *)NULL);
+    if (!trace->route)
+        return text_join(layer, ": ", text, (char *)NULL);
+    return text_join("[", text_digits(trace->route, digits), "] ", layer, ": ", text, (char *)NULL);
 }
 
 void trace_line(const struct trace *trace, int level, const char *layer, const char *format, ...)

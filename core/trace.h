@@ -16,7 +16,7 @@ struct trace {
     int fd;                /* where lines go: stderr; -1: nowhere */
     int log_level;         /* as `level`, of what the log wants */
     const struct log *log; /* log.h; NULL: there is none */
-    const char *route;     /* in front of the layer, where several are dialed: "2"; or NULL */
+    unsigned route;        /* in front of the layer, where several are dialed, from 1; 0 = one is */
 };
 
 /* Writes a line in one write(2), so that two processes do not mix theirs, to where lines of this level

@@ -143,12 +143,12 @@ static void pipes_close(struct command_pipes *pipes)
 static int command_listen(struct command_stream *own, struct command_pipes *pipes,
                           const char *label, const struct ctx *ctx)
 {
-    int to = ctx->config->quiet ? -1 : ctx->trace->fd;
+    const struct trace *trace = ctx->config->quiet ? NULL : ctx->trace;
 
     if (pipes->err[PIPE_READ] == -1)
         return 0;
     own->label =
-        label_start_heard(pipes->err[PIPE_READ], label, to, own->ear ? &own->ear->label : NULL);
+        label_start_heard(pipes->err[PIPE_READ], label, trace, own->ear ? &own->ear->label : NULL);
     if (own->label == -1)
         return -1;
     own->heard = own->ear;

@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "core/os.h"
+#include "core/say.h"
 #include "core/text.h"
 #include "core/thread.h"
 
@@ -24,7 +25,8 @@ struct label {
     int to;
     int done; /* hangs up when it is closed */
     struct label_ear *ear;
-    char *start; /* of each line */
+    bool is_stuck; /* nobody reads: the command, which waits for us, is not to wait for that */
+    char *start;   /* of each line */
     size_t length;
     char line[TEXT_SHOWN_MAX + 2]; /* one byte more than is shown, so that the cut is seen */
 };
@@ -46,7 +48,7 @@ void label_say(struct label *label, const char *text)
     text_cut(escaped);
     char *line = escaped ? text_join(label->start, escaped, "\n", (char *)NULL) : NULL;
     if (line)
-        (void)!write(label->to, line, strlen(line));
+        label->is_stuck = !say(label->to, line, label->is_stuck ? 0 : SAY_PATIENCE_NS);
     free(line);
     free(escaped);
 }
@@ -89,8 +91,9 @@ static void *label_thread(void *arg)
     return NULL;
 }
 
-int label_start_heard(int from, const char *label, int to, struct label_ear *ear)
+int label_start_heard(int from, const char *label, const struct trace *trace, struct label_ear *ear)
 {
+    int to = trace ? trace->fd : -1;
     struct label *own = malloc(sizeof(*own));
     char *escaped = text_escape(label);
     int ends[2] = {-1, -1};
@@ -123,18 +126,18 @@ fail:;
     return -1;
 }
 
-int label_start(int from, const char *label, int to)
+int label_start(int from, const char *label, const struct trace *trace)
 {
-    return label_start_heard(from, label, to, NULL);
+    return label_start_heard(from, label, trace, NULL);
 }
 
-int label_open(const char *label, int to, int *end)
+int label_open(const char *label, const struct trace *trace, int *end)
 {
     int ends[PIPE_ENDS];
 
     if (os_pipe(ends) == -1)
         return -1;
-    int done = label_start(ends[PIPE_READ], label, to);
+    int done = label_start(ends[PIPE_READ], label, trace);
     if (done == -1) {
         (void)close(ends[PIPE_READ]);
         (void)close(ends[PIPE_WRITE]);

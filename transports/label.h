@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/clock.h"
+#include "core/trace.h"
 
 struct label; /* the thread's own */
 
@@ -22,21 +23,23 @@ struct label_ear {
 };
 
 /*
- * Copies lines from `from` to `to`, each in one write: "stile: LABEL: line", escaped and cut, empty
- * ones left out. The thread ends when `from` does. It takes `from` over and has a copy of
- * everything else, so it may be left behind.
+ * Copies lines from `from` to where the trace goes, each in one write: "stile: LABEL: line", escaped and
+ * cut, empty ones left out. Lines that nobody has room for are lost: the command is not held up. The thread
+ * ends when `from` does. It takes `from` over and has a copy of everything else, so it may be left
+ * behind.
  *
  * A descriptor for label_finish, or -1 with errno; then `from` stays the caller's.
  */
-int label_start(int from, const char *label, int to);
+int label_start(int from, const char *label, const struct trace *trace);
 
 /* The same for what will be written to *end, a new pipe's, which the caller closes. -1, and *end as
  * it was, where there is none: what is said is lost then. */
-int label_open(const char *label, int to, int *end);
+int label_open(const char *label, const struct trace *trace, int *end);
 
 /* The same with somebody who decides what is shown; the ear must live until its end is called,
- * which is not when this fails. `to` -1: nothing is. */
-int label_start_heard(int from, const char *label, int to, struct label_ear *ear);
+ * which is not when this fails. `trace` NULL: nothing is. */
+int label_start_heard(int from, const char *label, const struct trace *trace,
+                      struct label_ear *ear);
 
 /* For an ear: shows this text as if it were the line. */
 void label_say(struct label *label, const char *text);

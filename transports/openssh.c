@@ -40,7 +40,7 @@
 struct openssh {
     struct command_ear ear;   /* of its stderr */
     struct label_ear log_ear; /* of its log, which the gateway has no part in */
-    pthread_mutex_t lock;     /* of the next four */
+    pthread_mutex_t lock; /* of the next three */
     struct openssh_log log;
     unsigned users;      /* the stream, and the threads */
     struct fifo fifo;    /* for its log; or none */
@@ -216,17 +216,19 @@ static void log_end(struct label_ear *ear)
 /* Has the log written to where nobody but ssh writes. Where that can't be it stays on stderr. */
 static void listen_apart(struct openssh *own, const struct ctx *ctx)
 {
-    int to = ctx->config->quiet ? -1 : ctx->trace->fd;
+    const struct trace *trace = ctx->config->quiet ? NULL : ctx->trace;
     int from = fifo_open(&own->fifo);
 
     own->users++;
     if (from != -1)
-        own->logged = label_start_heard(from, own->gateway, to, &own->log_ear);
+        own->logged = label_start_heard(from, own->gateway, trace, &own->log_ear);
     own->has_log = own->logged != -1;
     if (own->has_log)
         return;
     TRACE(ctx->trace, SSH, "%s: no pipe for its log: %s", own->gateway, strerror(errno));
+    (void)pthread_mutex_lock(&own->lock);
     own->users--;
+    (void)pthread_mutex_unlock(&own->lock);
     if (from != -1)
         (void)close(from);
     fifo_remove(&own->fifo);
@@ -316,7 +318,7 @@ static void openssh_close(struct command_ear *ear, bool heard)
     hear_last_log(own);
     bridge_free(own->bridge);
     if (!heard)
-        own->users--;
+        openssh_leave(own);
     openssh_leave(own);
 }
 

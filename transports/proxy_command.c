@@ -151,7 +151,7 @@ static int fetch(char *const *argv, const struct hop *hop, struct ctx *ctx)
     if (os_socketpair(ends) == -1)
         return err_set(ctx->err, ERR_CONNECT, "%s", strerror(errno));
     if (!ctx->config->quiet)
-        label = label_open(hop->name, ctx->trace->fd, &words);
+        label = label_open(hop->name, ctx->trace, &words);
     struct child_plan plan = {
         .argv = argv, .in = ends[1], .out = ends[1], .err = words, .bound = true};
     pid_t pid = guard_start(&plan, ctx->err);

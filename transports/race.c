@@ -84,6 +84,11 @@ void race_prefer(struct race *race, size_t index)
     race->order[0] = first;
 }
 
+size_t race_starter(const struct race *race, size_t position)
+{
+    return race->order[position]->index;
+}
+
 struct route *race_route(struct race *race, size_t index)
 {
     return race->lane[index].route;
@@ -178,6 +183,8 @@ static void answer(struct run *run, struct lane *lane)
         start_next(run);
     ctx.err = &err;
     ctx.lost_fd = race->won[PIPE_READ];
+    ctx.deadline_ns = lane->ctx.deadline_ns;
+    ctx.timeout_ns = lane->ctx.timeout_ns;
     ctx.trace = &lane->trace;
     char *text = lane->is_secret ? prompt_secret(question, &ctx) : prompt_line(question, &ctx);
     free(question);
@@ -259,14 +266,19 @@ static int run_lanes(struct run *run)
 }
 
 /* One line for each route, and the code of the one that got furthest. -1. */
-static int explain(struct race *race, struct err *err)
+static int explain(struct race *race, const struct ctx *ctx)
 {
+    struct err *err = ctx->err;
     enum err_code code = ERR_STREAM;
 
     for (size_t i = 0; i < race->count; i++) {
         struct err *one = &race->lane[i].err;
-        if (one->silent || one->code == ERR_NONE)
-            continue;
+        /* It was called off, for it did not heed the time. */
+        if (one->silent || one->code == ERR_NONE) {
+            err_release(one);
+            (void)err_set(one, ERR_TIME, "no answer within %g s",
+                          (double)ctx->timeout_ns / CLOCK_S);
+        }
         if (race_rank(one->code) > race_rank(code))
             code = one->code;
         /* A hop that is named says which route it is. */
@@ -277,8 +289,6 @@ static int explain(struct race *race, struct err *err)
                            race->ways->way[i].text);
         (void)err_append(err, one);
     }
-    if (err->code == ERR_NONE)
-        return err_set_silent(err, ERR_STREAM);
     err->code = code;
     return -1;
 }
@@ -330,9 +340,13 @@ struct stream *race_dial(struct race *race, const struct endpoint *target, size_
         if (ctx->err->silent)
             return NULL;
         race_decide(race);
+        if (!race->stream) {
+            err_release(ctx->err);
+            (void)explain(race, ctx);
+            return NULL;
+        }
+        /* In the last moment. */
         err_release(ctx->err);
-        (void)explain(race, ctx->err);
-        return NULL;
     }
     return take_winner(race, winner, ctx->trace);
 }

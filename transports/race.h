@@ -7,8 +7,8 @@
  * first has at least four fifths of that for itself, the others follow in even steps; where one fails
  * the next one starts at once.
  *
- * Each route dials in a thread of its own. A person is asked by the thread of the caller, and only
- * when every route before the one that asks has failed.
+ * Where there are several, each dials in a thread of its own. A person is asked by the thread of the
+ * caller, and only when every route before the one that asks has failed.
  */
 #ifndef STILE_TRANSPORTS_RACE_H
 #define STILE_TRANSPORTS_RACE_H
@@ -32,6 +32,9 @@ struct race *race_new(struct ways *ways, const struct trace *trace, struct err *
 /* Route `index` starts first; the others follow in their order. */
 void race_prefer(struct race *race, size_t index);
 
+/* Which route starts at this position of their order. */
+size_t race_starter(const struct race *race, size_t position);
+
 /* Route `index` of the ways, for those who look at it: --explain and --check. */
 struct route *race_route(struct race *race, size_t index);
 
@@ -40,9 +43,9 @@ bool race_layered(const struct race *race);
 
 /*
  * Dials the target by all of them (ctx->config->attempt_delay_ns; CLOCK_NEVER: strictly one after the
- * other, and each has its share of the time that is left). Blocks, never past the ctx. A stream that
- * the caller closes, *winner says by which; it is not closed after race_free. NULL with ctx->err set:
- * one line for each route, and the code of the one that got furthest.
+ * other, and each has its share of the time that is left). Blocks, never past the ctx but for what
+ * doesn't heed it. A stream that the caller closes before race_free; *winner says by which. NULL with
+ * ctx->err set: where there are several, one line for each route, and the code of the one that got furthest.
  */
 struct stream *race_dial(struct race *race, const struct endpoint *target, size_t *winner,
                          struct ctx *ctx);

@@ -183,7 +183,7 @@ void lane_start(struct lane *lane, size_t left, const struct ctx *ctx)
     struct race *race = lane->race;
 
     lane->trace = *ctx->trace;
-    lane->trace.route = text_digits((unsigned)lane->index + 1, lane->number);
+    lane->trace.route = (unsigned)lane->index + 1;
     lane->ctx = *ctx;
     lane->ctx.trace = &lane->trace;
     lane->ctx.err = &lane->err;

@@ -20,7 +20,6 @@ struct lane {
     struct race *race;
     size_t index; /* of its way */
     struct route *route;
-    char number[TEXT_DIGITS_MAX];
     struct trace trace;
     struct ctx ctx;
     struct err err;

@@ -37,7 +37,9 @@ static void set_texts(struct room *room, const char *first, const char *second, 
     room->ways = (struct ways){room->way, third ? 3 : second ? 2 : 1};
     for (size_t i = 0; i < 3; i++) {
         free(room->way[i].text);
+        free(room->way[i].said);
         room->way[i].text = texts[i] ? strdup(texts[i]) : NULL;
+        room->way[i].said = texts[i] ? strdup(texts[i]) : NULL;
     }
 }
 

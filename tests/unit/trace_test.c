@@ -135,7 +135,7 @@ static void route_stands_in_front_of_the_layer(void **state)
     int end = -1;
 
     sink_init(&sink, 1);
-    sink.trace.route = "2";
+    sink.trace.route = 2;
     trace_line(&sink.trace, 1, "tcp", "connecting\tto %s", "db");
     (void)sscanf(sink_take(&sink), "stile: +%*d.%*6d %n", &end);
     assert_true(end > 0);
@@ -208,7 +208,7 @@ static void log_has_route_layer_and_text(void **state)
     struct logged logged;
 
     logged_init(&logged, 0, LOG_LEVEL_VERBOSE);
-    logged.shown.trace.route = "3";
+    logged.shown.trace.route = 3;
     trace_line(&logged.shown.trace, 1, "ssh", "banner %s", "a\nb\\");
     assert_contains(sink_take(&logged.kept), "] db:22: [3] ssh: banner a\\nb\\\\\n");
     assert_null(strstr(logged.kept.line, "stile: +"));

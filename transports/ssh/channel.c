@@ -454,7 +454,7 @@ struct stream *channel_open(struct session *session, const struct endpoint *to, 
         return NULL;
     }
     if (is_command && !ctx->config->quiet)
-        channel->label = label_open(session->gateway->name, ctx->trace->fd, &channel->complaints);
+        channel->label = label_open(session->gateway->name, ctx->trace, &channel->complaints);
     if (!is_command)
         (void)libssh2_channel_handle_extended_data2(channel->lib,
                                                     LIBSSH2_CHANNEL_EXTENDED_DATA_IGNORE);
