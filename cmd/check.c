@@ -176,7 +176,7 @@ static const char *row_name(const struct finding *finding, size_t row)
     return hops->count ? hops->hop[row].name : finding->check->explain.target->text;
 }
 
-/* --- what to try --- */
+/* --- hints --- */
 
 #define DIRECT "direct"
 
@@ -206,7 +206,7 @@ static const struct hint {
      "is this a proxy of that kind, do its rules allow this target, and does the target listen?"},
     {ERR_AUTH, "ssh", "does `ssh` to this gateway log in? The same keys and known hosts are used"},
     {ERR_AUTH, NULL,
-     "who you are there, say User and PasswordCommand in a Hop block of stile_config(5)"},
+     "say who you are there: User and PasswordCommand in a Hop block, stile_config(5)"},
     {ERR_TIME, DIRECT, "a firewall may drop it in silence: -x http://PROXY; for more time: -w 2m"},
     {ERR_TIME, NULL,
      "the hop or its network may be down, or drop it in silence; for more time: -w 2m"},
@@ -290,6 +290,15 @@ static void text_steps(struct page *page, const struct timing_hop *hop)
             page_text(page, "%*s", STEP_WIDTH, "-");
 }
 
+/* A hop that was never spoken to. */
+static bool is_untouched(const struct timing_hop *hop)
+{
+    for (size_t i = 0; i < TIMING_STEPS; i++)
+        if (hop->taken[i])
+            return false;
+    return !hop->is_up;
+}
+
 static void text_finding(struct page *page, const struct finding *finding, int width)
 {
     bool good = works(finding);
@@ -309,9 +318,11 @@ static void text_finding(struct page *page, const struct finding *finding, int w
         const char *hint = find_hint(finding);
         page_line(page, "   %s", err_text(&finding->err));
         if (hint)
-            page_line(page, "   try: %s", hint);
+            page_line(page, "   hint: %s", hint);
     }
     for (size_t i = 0; i < row_count(finding) && i < finding->timing.count; i++) {
+        if (is_untouched(&finding->timing.hop[i]))
+            continue;
         page_text(page, "   %-*s", width, row_name(finding, i));
         text_steps(page, &finding->timing.hop[i]);
         page_line(page, "%s", "");

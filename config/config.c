@@ -196,7 +196,7 @@ static int take_option(struct config *config, const char *name, const char *valu
         return block ? config_hop_setting(block, name, value, &place, err) : -1;
     }
     if (!is_for_option(keyword))
-        return err_set(err, ERR_USAGE, "%s stands in files only", keyword->name);
+        return err_set(err, ERR_USAGE, "%s can only be said in a file", keyword->name);
     if (keyword->kind == KEYWORD_VIA)
         return config_via(config, value, false, &place, err);
     return config_say(config, name, value, &place, err);

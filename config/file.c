@@ -320,7 +320,7 @@ static int take_line(struct reader *reader, const struct line *line)
         return reader->in_hop ? take_setting(reader, line) : unknown(reader, line->keyword);
     if (reader->in_hop && (keyword->kind == KEYWORD_VALUE || keyword->kind == KEYWORD_VIA))
         return err_set(err_of(reader), ERR_USAGE,
-                       "%s: stands in front of the Hop block, or in a Host or Match block",
+                       "%s: not in a Hop block; put it before, or into a Host or Match block",
                        keyword->name);
     return take[keyword->kind](reader, keyword, line);
 }

@@ -225,7 +225,7 @@ static int match_pair(const char *name, const char *wants, const struct query *q
         return err_set(ctx->err, ERR_USAGE,
                        "%s: no such criterion; want all, exec, host, network, port or user", name);
     if (!wants)
-        return err_set(ctx->err, ERR_USAGE, "%s: what it wants is missing", criterion->name);
+        return err_set(ctx->err, ERR_USAGE, "%s: a value is missing", criterion->name);
     if (criterion->holds(wants, query, *still ? &holds : NULL, ctx) == -1)
         return err_wrap(ctx->err, "%s", criterion->name);
     if (holds == denies)

@@ -204,7 +204,8 @@ def test_all_are_tried_in_the_order_in_which_they_are_written(client, yard, dead
     assert re.findall(r"^(\d) +(\S+) +\d+\.\d  (.*)$", text, re.M) == [
         ("1", f"http://127.0.0.1:{dead.port}", "no connection"),
         ("2", f"socks5://{yard.dante}", f"ok  {BANNER}"), ("3", "direct", f"ok  {BANNER}")]
-    assert re.search(r"^   try: ", text, re.M)
+    assert re.search(r"^   hint: ", text, re.M)
+    assert f"\n   http://127.0.0.1:{dead.port} " not in text, "nothing was said to it"
     assert re.search(rf"^   socks5://{yard.dante} +- +\d+\.\d +- +\d+\.\d +-$", text, re.M)
 
 

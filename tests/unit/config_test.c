@@ -338,10 +338,10 @@ static const struct block_row bad_option_rows[] = {
     {"a blank in front", " Timeout=5", "want Name=value"},
     {"a bad value", "timeout=x",
      "Timeout: bad time 'x': want more than 0, such as 30, 1.5, 300ms, 2m, 1h"},
-    {"Host", "host=x", "Host stands in files only"},
-    {"Match", "Match all", "Match stands in files only"},
-    {"Hop", "Hop http://a:1", "Hop stands in files only"},
-    {"Include", "Include=x", "Include stands in files only"},
+    {"Host", "host=x", "Host can only be said in a file"},
+    {"Match", "Match all", "Match can only be said in a file"},
+    {"Hop", "Hop http://a:1", "Hop can only be said in a file"},
+    {"Include", "Include=x", "Include can only be said in a file"},
     {"a password", "Password=hunter2", HOP_NO_PASSWORD},
 };
 

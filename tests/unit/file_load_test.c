@@ -263,7 +263,7 @@ static void good(void **state)
 
 /* --- files that are not --- */
 
-#define WRONG_PLACE "stands in front of the Hop block, or in a Host or Match block"
+#define WRONG_PLACE "not in a Hop block; put it before, or into a Host or Match block"
 #define ONE_ROUTE "want one route, with commas between its hops"
 #define NO_SUCH "no such keyword; settings of a proxy or gateway stand in a Hop block"
 

@@ -167,8 +167,8 @@ static const struct bad_row {
     {"all and more", {"all", "host", "x"}, "all stands alone"},
     {"all behind", {"host", "x", "all"}, "all stands alone"},
     {"all and not all", {"all", "!all"}, "all stands alone"},
-    {"a value that is missing", {"host"}, "host: what it wants is missing"},
-    {"the same behind", {"host", "x", "!PORT"}, "port: what it wants is missing"},
+    {"a value that is missing", {"host"}, "host: a value is missing"},
+    {"the same behind", {"host", "x", "!PORT"}, "port: a value is missing"},
 
     {"no pattern", {"host", ""}, WANT_PATTERNS},
     {"an empty pattern", {"host", "a,,b"}, WANT_PATTERNS},
