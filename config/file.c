@@ -29,6 +29,12 @@ static struct err *err_of(const struct reader *reader)
     return reader->reading->ctx->err;
 }
 
+/* Where it goes what a line says: one that doesn't count is checked all the same. */
+static struct config *config_for(const struct reader *reader, bool counts)
+{
+    return counts ? reader->reading->config : &reader->reading->unread;
+}
+
 /* --- values --- */
 
 /* Each take_… takes a line of its kind of keyword. 0, or -1 with err set. */
@@ -37,16 +43,11 @@ static int take_value(struct reader *reader, const struct keyword *keyword, cons
 {
     struct place place = place_of(reader);
     struct err *err = err_of(reader);
-    struct config unread;
 
     if (line->count != 1)
         return err_set(err, ERR_USAGE, "%s: want one value: %s", keyword->name, keyword->value);
-    if (reader->active)
-        return config_say(reader->reading->config, keyword->name, line->argument[0], &place, err);
-    config_init(&unread);
-    int done = config_say(&unread, keyword->name, line->argument[0], &place, err);
-    config_release(&unread);
-    return done;
+    return config_say(config_for(reader, reader->active), keyword->name, line->argument[0], &place,
+                      err);
 }
 
 static bool has_password(const struct hops *hops)
@@ -138,17 +139,13 @@ static int take_match(struct reader *reader, const struct keyword *keyword, cons
 
 static int take_hop(struct reader *reader, const struct keyword *keyword, const struct line *line)
 {
-    struct config *config = reader->reading->config, unread;
+    struct config *config = config_for(reader, reader->enclosing);
     struct place place = place_of(reader);
     struct err *err = err_of(reader);
 
     if (line->count != 1)
         return err_set(err, ERR_USAGE, "%s: want one %s", keyword->name, keyword->value);
-    config_init(&unread);
-    bool is_good = config_hop_block(reader->enclosing ? config : &unread, line->argument[0], &place,
-                                    err) != NULL;
-    config_release(&unread);
-    if (!is_good)
+    if (!config_hop_block(config, line->argument[0], &place, err))
         return err_wrap(err, "%s", keyword->name);
     begin_block(reader, reader->enclosing, true);
     reader->hop = config->block_count - 1;
@@ -161,18 +158,13 @@ static int take_setting(struct reader *reader, const struct line *line)
     struct place place = place_of(reader);
     const char *value = line_value(line);
     struct err *err = err_of(reader);
-    struct config unread;
-    int done = -1;
 
     if (!value)
         return err_set(err, ERR_USAGE, "%s: a value is missing", line->keyword);
-    config_init(&unread);
-    struct hop_block *block = reader->active ? &reader->reading->config->block[reader->hop]
-                                             : config_hop_block(&unread, NULL, &place, err);
-    if (block)
-        done = config_hop_setting(block, line->keyword, value, &place, err);
-    config_release(&unread);
-    return done == 0 ? 0 : err_wrap(err, "%s", line->keyword);
+    struct hop_block *block = &config_for(reader, reader->active)->block[reader->hop];
+    if (config_hop_setting(block, line->keyword, value, &place, err) == -1)
+        return err_wrap(err, "%s", line->keyword);
+    return 0;
 }
 
 /* --- Include --- */
@@ -330,6 +322,12 @@ void reading_init(struct reading *reading, struct config *config, const struct q
 {
     *reading = (struct reading){
         .config = config, .query = query, .ctx = ctx, .has_routes = config->via_count > 0};
+    config_init(&reading->unread);
+}
+
+void reading_release(struct reading *reading)
+{
+    config_release(&reading->unread);
 }
 
 void reader_init(struct reader *reader, struct reading *reading, const char *source)
@@ -451,6 +449,7 @@ int file_load(struct config *config, const char *path, const struct query *query
         done = read_file(&reading, NULL, expanded, !path);
     if (done == 0 && !path)
         done = read_file(&reading, NULL, FILE_OF_MACHINE, true);
+    reading_release(&reading);
     free(expanded);
     return done;
 }

@@ -50,10 +50,11 @@ struct reading {
     struct config *config;
     const struct query *query;
     struct ctx *ctx;
-    bool has_routes;    /* somebody has said them before: Via is only checked */
-    unsigned files;     /* so far */
-    unsigned blocks;    /* so far; they are numbered from 1 */
-    unsigned via_block; /* the one that gives the routes; 0: none yet */
+    struct config unread; /* of blocks that don't match: checked, and nothing else */
+    bool has_routes;      /* somebody has said them before: Via is only checked */
+    unsigned files;       /* so far */
+    unsigned blocks;      /* so far; they are numbered from 1 */
+    unsigned via_block;   /* the one that gives the routes; 0: none yet */
 };
 
 /* One of them. */
@@ -68,11 +69,14 @@ struct reader {
     bool active;         /* does it match? */
     bool enclosing;      /* does the one with our Include? */
     bool in_hop;         /* it is a Hop */
-    size_t hop;          /* where it is active: of which config->block */
+    size_t hop;          /* which block of the config, or of `unread` where it isn't active */
 };
 
 void reading_init(struct reading *reading, struct config *config, const struct query *query,
                   struct ctx *ctx);
+
+/* Wipes and frees what is the reading's own; the config stays. */
+void reading_release(struct reading *reading);
 
 /* At the beginning of a file that nobody includes. */
 void reader_init(struct reader *reader, struct reading *reading, const char *source);

@@ -230,15 +230,17 @@ static void check_file(const char *text, size_t size, const struct query *query,
     for (size_t i = 0; i < keyword_count; i++)
         FUZZ_CHECK(!pair.peer[1].config.said[i].source);
     FUZZ_CHECK(pair.peer[1].config.timeout_ns == fresh.timeout_ns);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
+        reading_release(&pair.reading[i]);
         config_release(&pair.peer[i].config);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = {data, size};
     struct endpoint target = ENDPOINT_INIT;
-    struct query query = {&target};
+    struct query query = {.target = &target};
     struct err err = ERR_INIT;
     bool is_exposed = fuzz_byte(&input) & 1;
     char *text = fuzz_alloc(input.size);
