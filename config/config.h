@@ -25,8 +25,8 @@ struct via {
 
 /* What a Hop block says of one hop, or -o of the only one. */
 struct hop_block {
-    struct hop
-        hop; /* the address and the settings; without a scheme: the only hop of the only route */
+    /* The address and the settings; without a scheme: the only hop of the only route. */
+    struct hop hop;
     struct place place;
 };
 
@@ -77,8 +77,8 @@ void config_mark(struct config *config, const char *keyword, const struct place 
 int config_via(struct config *config, const char *text, bool is_jump, const struct place *place,
                struct err *err);
 
-/* A new block behind the others; `url` NULL: of the only hop. NULL with err set (ERR_USAGE): no hop, several, one
- * with a user, a password or settings. Valid until the next one is added. */
+/* A new block behind the others; `url` NULL: of the only hop. NULL with err set (ERR_USAGE): no
+ * hop, several, one with a user, a password or settings. Valid until the next one is added. */
 struct hop_block *config_hop_block(struct config *config, const char *url,
                                    const struct place *place, struct err *err);
 

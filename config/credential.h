@@ -40,7 +40,8 @@ const struct setting *credential_source(const struct hop *hop);
 /* Is there a password in the URL of the hop? */
 bool credential_is_in_url(const struct hop *hop);
 
-/* Are these settings and the user of the URL right? No files, no network. 0, or -1 with err set (ERR_USAGE). */
+/* Are these settings and the user of the URL right? No files, no network. 0, or -1 with err set
+ * (ERR_USAGE). */
 int credential_check(const struct hop *hop, struct err *err);
 
 /*

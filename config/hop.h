@@ -7,9 +7,9 @@
  *     scheme://[user@]unix:/path[?…]
  *     exec:command        a local command, to the next comma; `\,` is a comma of its own
  *
- * Scheme and names are in lower case afterwards. %XX is undone everywhere but in exec:, %00 is
- * refused; a comma, a `?` or an `@` of one's own is written that way. In the value of a setting %h
- * and %p stay what they are.
+ * Scheme and names are in lower case afterwards. %XX is undone in users, passwords, addresses and
+ * values, %00 is refused; a comma, a `?` or an `@` of one's own is written that way. In the value of
+ * a setting %h and %p stay what they are.
  */
 #ifndef STILE_CONFIG_HOP_H
 #define STILE_CONFIG_HOP_H

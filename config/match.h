@@ -12,8 +12,8 @@
 struct query {
     const struct endpoint *target;
 
-    /* Is it a route, as far as can be said without the network? For all routes of a file. 0, or -1 with err set;
-     * NULL: only its syntax is checked. */
+    /* Is it a route, as far as can be said without the network? For all routes of a file. 0, or -1
+     * with err set; NULL: only its syntax is checked. */
     int (*check)(struct hops *hops, struct err *err);
 };
 

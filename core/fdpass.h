@@ -20,8 +20,8 @@ int fdpass_check(int sock, struct err *err);
  */
 int fdpass_send(int sock, int fd, struct ctx *ctx);
 
-/* The descriptor that the next message over `sock` brings, close-on-exec. Blocks, never past the ctx. -1 with
- * ctx->err set: ERR_CONNECT when there is none in it, or the sender has gone. */
+/* The descriptor that the next message over `sock` brings, close-on-exec. Blocks, never past the
+ * ctx. -1 with ctx->err set: ERR_CONNECT when there is none in it, or the sender has gone. */
 int fdpass_receive(int sock, struct ctx *ctx);
 
 #endif

@@ -27,9 +27,9 @@ bool text_same(const char *a, const char *b);
 bool text_is_control(char byte);
 bool text_has_control(const char *text);
 
-/* How far `name`, of this length, is from the name that may have been meant: how many bytes must be put in,
- * taken out or changed, 0 where `meant` begins with it; case is ignored. TEXT_FAR: it was not meant, for more
- * than half of it is wrong. */
+/* How far `name`, of this length, is from the name that may have been meant: how many bytes must be
+ * put in, taken out or changed, 0 where `meant` begins with it; case is ignored. TEXT_FAR: it was not
+ * meant, for more than half of it is wrong. */
 #define TEXT_FAR ((size_t)-1)
 size_t text_distance(const char *meant, const char *name, size_t length);
 

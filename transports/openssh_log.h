@@ -19,7 +19,7 @@ enum openssh_line {
     OPENSSH_KEEP,  /* it belongs to the reason of an end */
 };
 
-/* All zeros at the start, but for the first five. */
+/* All zeros at the start, but for what the caller knows: the first group. */
 struct openssh_log {
     const char *target;  /* "db:22", in messages */
     const char *command; /* what the gateway runs instead of connecting there; or NULL */
@@ -50,8 +50,8 @@ struct openssh_log {
 /* Takes a line without its end. `now_ns` is when it came. */
 enum openssh_line openssh_log_take(struct openssh_log *log, const char *line, int64_t now_ns);
 
-/* Takes a line that is none of ssh's log, which goes elsewhere: its programs and the gateway say that. It
- * tells nothing of how far ssh has come, but may be the reason of an end. */
+/* Takes a line that is none of ssh's log, which goes elsewhere: its programs and the gateway say
+ * that. It tells nothing of how far ssh has come, but may be the reason of an end. */
 enum openssh_line openssh_log_overhear(struct openssh_log *log, const char *line);
 
 /* The reason of an end, in fresh memory that the caller frees: "Permission denied (publickey).".

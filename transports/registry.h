@@ -14,13 +14,14 @@ const struct transport *registry_find(const char *scheme, const struct trace *tr
 /* The transport of a scheme that is built in, or NULL. */
 const struct transport *registry_builtin(const char *scheme);
 
-/* Is there a module for a scheme that isn't built in? Else err says that it is unknown (ERR_USAGE). */
+/* Is there a module for a scheme that isn't built in? Else err says that it is unknown
+ * (ERR_USAGE). */
 bool registry_has_module(const char *scheme, struct err *err);
 
 /* Does it have a setting of this name? */
 bool transport_takes(const struct transport *transport, const char *name);
 
-/* All of them, one after the other, from 0; NULL behind the last one. */
+/* Those that are built in, one after the other, from 0; NULL behind the last one. */
 const struct transport *registry_at(size_t index);
 
 /* The port of the proxies of a built-in scheme; 0 = it has none. */

@@ -32,9 +32,9 @@ void route_free(struct route *route);
 
 /*
  * Dials the target by way of all hops, and of those that must be passed on the way to the first one
- * (a gateway's ProxyJump in ssh_config), which are added to the hops. Blocks, never past the ctx. Secrets of the hops are wiped
- * when it returns. A stream that the caller closes, or NULL with ctx->err set, which names the hop
- * that failed: "hop 2 of 3 (socks5://gw:1080): …".
+ * (a gateway's ProxyJump in ssh_config), which are added to the hops. Blocks, never past the ctx.
+ * Secrets of the hops are wiped when it returns. A stream that the caller closes, or NULL with
+ * ctx->err set, which names the hop that failed: "hop 2 of 3 (socks5://gw:1080): …".
  */
 struct stream *route_dial(struct route *route, const struct endpoint *target, struct ctx *ctx);
 
