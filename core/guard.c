@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/guard.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -147,12 +148,15 @@ static void restore_terminal(void)
 
 static void end_with_children(int number)
 {
+    int error = errno;
+
     atomic_store(&guarded.ends, true);
     end_children();
     restore_terminal();
     (void)signal(number, SIG_DFL);
     /* Takes effect when the handler returns. */
     (void)raise(number);
+    errno = error;
 }
 
 /* --- around it --- */
