@@ -185,7 +185,8 @@ def lines_of(result, ways):
     assert len(lines) == len(ways), result.err
     for number, (line, way) in enumerate(zip(lines, ways), 1):
         hops = way.partition("?")[0].replace("alice@", "").split(",")
-        where = r" \(direct\)" if hops == ["direct"] else rf": hop \d of {len(hops)} \(({'|'.join(hops)})\)"
+        at_a_hop = rf": hop \d of {len(hops)} \(({'|'.join(hops)})\)"
+        where = rf" \({way}\)" if hops == ["direct"] else rf"({at_a_hop}| \({re.escape(way)}\))"
         assert re.match(rf"stile: route {number} of {len(ways)}{where}: ", line), line
         assert re.fullmatch(r"[\x20-\x7e]+", line) and len(line) < 500
     return lines
