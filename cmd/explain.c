@@ -269,6 +269,10 @@ static int explain_text(struct page *page, const struct explain *explain, struct
     int done = 0;
 
     page_line(page, "target: %s", explain->target->text);
+    for (size_t i = 0; i < explain->config->source_count; i++)
+        page_line(page, "config: %s", explain->config->source[i]);
+    if (explain->config->source_count == 0)
+        page_line(page, "config: no file was read");
     for (size_t i = 0; done == 0 && i < explain->ways->count; i++)
         done = text_route(page, explain, i, err);
     text_keywords(page, explain);
@@ -375,6 +379,10 @@ static int explain_json(struct page *page, const struct explain *explain, struct
     json_object(&json, "target");
     page_json_target(&json, explain->target);
     json_object_end(&json);
+    json_array(&json, "config");
+    for (size_t k = 0; k < explain->config->source_count; k++)
+        json_text(&json, NULL, explain->config->source[k]);
+    json_array_end(&json);
     json_memory(&json, explain);
     json_array(&json, "routes");
     for (size_t i = 0; done == 0 && i < explain->ways->count; i++)

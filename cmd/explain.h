@@ -6,6 +6,7 @@
  * With --json one object; names are stable, and more may be added:
  *
  *     target      { host, port }
+ *     config      the files that were read
  *     memory      { number: the route that won last here, age_s } or null
  *     routes      in the order in which they start, each
  *         number      from 1, in the order in which they were written

@@ -242,6 +242,7 @@ static void open_log(struct log *log, struct trace *trace, const struct config *
     char *why = NULL;
 
     log_open(log, config->log_file, config->log_system, config->log_level, target->text, &why);
+    log->tell = trace->level > 0 ? trace->fd : -1;
     trace->log = log;
     if (config->log_level >= LOG_LEVEL_VERBOSE)
         trace->log_level = config->log_level == LOG_LEVEL_DEBUG ? 2 : 1;
@@ -250,7 +251,7 @@ static void open_log(struct log *log, struct trace *trace, const struct config *
     free(why);
 }
 
-static void log_failure(const struct log *log, const struct err *err)
+static void log_failure(struct log *log, const struct err *err)
 {
     for (; err; err = err->next)
         if (*err_text(err))

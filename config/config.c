@@ -14,6 +14,10 @@
 #define ATTEMPT_DELAY_DEFAULT_NS (300 * CLOCK_MS)
 #define REMEMBER_DEFAULT_NS (3600 * CLOCK_S)
 
+/* A file may be private, but its blocks outlive that. */
+#define NO_PASSWORD_HERE                                                                           \
+    "no password here: use PasswordCommand, PasswordFile, PasswordEnv, ~/.netrc or the prompt"
+
 /* The place of what was said with -o. */
 #define OPTION "-o"
 
@@ -165,7 +169,7 @@ int config_hop_setting(struct hop_block *block, const char *name, const char *va
                        const struct place *place, struct err *err)
 {
     if (text_same(name, "password"))
-        return err_set(err, ERR_USAGE, HOP_NO_PASSWORD);
+        return err_set(err, ERR_USAGE, "%s", place->line ? NO_PASSWORD_HERE : HOP_NO_PASSWORD);
     return hop_add_setting_of(&block->hop, name, value, place, err);
 }
 

@@ -230,7 +230,7 @@ static int parse_url(struct hop *hop, const struct source *source, const char *f
     const char *colon = from + text_span(from, SCHEME_CHARS);
 
     if (colon == from || strncmp(colon, "://", 3) != 0 || strchr(DIGITS "+-.", *from))
-        return fault(source, from, "want scheme://host:port, exec:command, or direct alone");
+        return fault(source, from, "want scheme://host:port, exec:command, or direct or env alone");
     hop->scheme = strndup(from, (size_t)(colon - from));
     if (!hop->scheme)
         return err_no_memory(source->err);

@@ -6,6 +6,7 @@
 
 #include "config/env.h"
 #include "config/jump.h"
+#include "core/address.h"
 #include "core/secret.h"
 #include "core/text.h"
 
@@ -70,11 +71,23 @@ static int settle_way(struct way *way, const struct via *via, const struct endpo
 
 /* --- what is said of the hops --- */
 
+/* An address has many spellings. */
+static bool is_same_host(const char *a, const char *b)
+{
+    struct address one, other;
+
+    if (text_same(a, b))
+        return true;
+    return strchr(a, ':') && strchr(b, ':') && address_parse(&one, a) && address_parse(&other, b) &&
+           one.len == other.len && memcmp(&one.sa, &other.sa, one.len) == 0;
+}
+
 static bool is_same_place(const struct endpoint *a, const struct endpoint *b, uint16_t port)
 {
     if (a->path || b->path)
         return a->path && b->path && strcmp(a->path, b->path) == 0;
-    return text_same(a->host, b->host) && (a->port ? a->port : port) == (b->port ? b->port : port);
+    return is_same_host(a->host, b->host) &&
+           (a->port ? a->port : port) == (b->port ? b->port : port);
 }
 
 static bool is_about(const struct hop_block *block, const struct hop *hop,

@@ -15,6 +15,7 @@
 
 #include "core/file.h"
 #include "core/os.h"
+#include "core/say.h"
 #include "core/text.h"
 
 #ifndef _PATH_LOG
@@ -109,7 +110,19 @@ void log_open(struct log *log, const char *path, bool to_system, enum log_level 
         (void)close(probe);
 }
 
-static void to_file(int fd, const char *words)
+/* Once, for there is more where that came from. */
+static void tell_loss(struct log *log, const char *why)
+{
+    char *line = NULL;
+
+    if (!atomic_exchange(&log->is_told, true))
+        line = text_join("stile: log: lines of LogFile are lost: ", why, "\n", (char *)NULL);
+    if (line)
+        (void)say(log->tell, line, SAY_PATIENCE_NS);
+    free(line);
+}
+
+static void to_file(struct log *log, const char *words)
 {
     char now[sizeof("-2147483648-01-01T00:00:00Z ")] = "", digits[TEXT_DIGITS_MAX];
     time_t seconds = time(NULL);
@@ -119,8 +132,8 @@ static void to_file(int fd, const char *words)
         (void)strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ ", &utc);
     char *line = text_join(now, "stile[", text_digits((unsigned)getpid(), digits), "] ", words,
                            "\n", (char *)NULL);
-    if (line)
-        (void)!write(fd, line, strlen(line));
+    if (line && write(log->fd, line, strlen(line)) != (ssize_t)strlen(line))
+        tell_loss(log, strerror(errno));
     free(line);
 }
 
@@ -138,7 +151,7 @@ static void to_daemon(int priority, const char *words)
     free(line);
 }
 
-static void put(const struct log *log, int priority, const char *text)
+static void put(struct log *log, int priority, const char *text)
 {
     const char *about = log->about ? log->about : "?";
     char *shown = text_join(text, (char *)NULL);
@@ -147,7 +160,7 @@ static void put(const struct log *log, int priority, const char *text)
     char *whole = shown ? text_join(about, ": ", shown, (char *)NULL) : NULL;
     char *words = whole ? text_escape(whole) : NULL;
     if (words && log->fd != -1)
-        to_file(log->fd, words);
+        to_file(log, words);
     if (words && log->to_system)
         to_daemon(priority, words);
     free(words);
@@ -162,7 +175,7 @@ static bool is_wanted(const struct log *log, enum log_level level)
            (log->fd != -1 || log->to_system);
 }
 
-void log_line(const struct log *log, enum log_level level, const char *text)
+void log_line(struct log *log, enum log_level level, const char *text)
 {
     static const int priority[] = {
         [LOG_LEVEL_ERROR] = LOG_ERR,
@@ -174,7 +187,7 @@ void log_line(const struct log *log, enum log_level level, const char *text)
         put(log, priority[level], text);
 }
 
-void log_notice(const struct log *log, const char *text)
+void log_notice(struct log *log, const char *text)
 {
     if (is_wanted(log, LOG_LEVEL_ERROR))
         put(log, LOG_NOTICE, text);

@@ -12,6 +12,7 @@
 #ifndef STILE_CORE_LOG_H
 #define STILE_CORE_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 enum log_level {
@@ -26,9 +27,11 @@ struct log {
     bool to_system; /* syslog */
     enum log_level level;
     char *about; /* the target, in every line: "db:22" */
+    int tell;    /* where the first line that is lost is told, as -v wants it; -1: nowhere */
+    atomic_bool is_told;
 };
 
-#define LOG_INIT ((struct log){-1, false, LOG_LEVEL_ERROR, 0})
+#define LOG_INIT ((struct log){.fd = -1, .level = LOG_LEVEL_ERROR, .tell = -1})
 
 /*
  * Opens what is wanted: `path` (NULL: no file) is made, with its folders, for nobody else to read, and must be a
@@ -47,10 +50,10 @@ void log_open(struct log *log, const char *path, bool to_system, enum log_level 
  * "stile[123]: db:22: text". All of it is escaped, and the text is cut at TEXT_SHOWN_MAX. NULL is
  * allowed. Threads may share a log.
  */
-void log_line(const struct log *log, enum log_level level, const char *text);
+void log_line(struct log *log, enum log_level level, const char *text);
 
 /* As log_line with LOG_LEVEL_ERROR, of what is no failure: the system's log tells them apart. */
-void log_notice(const struct log *log, const char *text);
+void log_notice(struct log *log, const char *text);
 
 /* May be called twice, and for LOG_INIT. */
 void log_close(struct log *log);

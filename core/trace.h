@@ -11,12 +11,12 @@
 struct log;
 
 struct trace {
-    int level;             /* how many -v were given; 0 = silent */
-    int64_t start_ns;      /* lines show the time since this */
-    int fd;                /* where lines go: stderr; -1: nowhere */
-    int log_level;         /* as `level`, of what the log wants */
-    const struct log *log; /* log.h; NULL: there is none */
-    unsigned route;        /* in front of the layer, where several are dialed, from 1; 0 = one is */
+    int level;        /* how many -v were given; 0 = silent */
+    int64_t start_ns; /* lines show the time since this */
+    int fd;           /* where lines go: stderr; -1: nowhere */
+    int log_level;    /* as `level`, of what the log wants */
+    struct log *log;  /* log.h; NULL: there is none */
+    unsigned route;   /* in front of the layer, where several are dialed, from 1; 0 = one is */
 };
 
 /* Writes a line in one write(2), so that two processes do not mix theirs, to where lines of this level

@@ -40,7 +40,7 @@
 struct openssh {
     struct command_ear ear;   /* of its stderr */
     struct label_ear log_ear; /* of its log, which the gateway has no part in */
-    pthread_mutex_t lock; /* of the next three */
+    pthread_mutex_t lock;     /* of the next three */
     struct openssh_log log;
     unsigned users;      /* the stream, and the threads */
     struct fifo fifo;    /* for its log; or none */

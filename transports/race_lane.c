@@ -172,6 +172,14 @@ static void *lane_run(void *arg)
     return NULL;
 }
 
+/* For people. */
+static int64_t rounded_ns(int64_t time_ns)
+{
+    int64_t step_ns = time_ns < CLOCK_S ? CLOCK_MS : 100 * CLOCK_MS;
+
+    return (time_ns + step_ns / 2) / step_ns * step_ns;
+}
+
 /* What of the time that is left is for one of `lanes`. */
 static int64_t share_ns(const struct ctx *ctx, size_t lanes)
 {
@@ -190,8 +198,8 @@ void lane_start(struct lane *lane, size_t left, const struct ctx *ctx)
     lane->ctx.lost_fd = race->won[PIPE_READ];
     lane->ctx.asker = &lane->asker;
     if (ctx->config->attempt_delay_ns == CLOCK_NEVER) {
-        lane->ctx.timeout_ns = share_ns(ctx, left);
-        lane->ctx.deadline_ns = clock_ns() + lane->ctx.timeout_ns;
+        lane->ctx.deadline_ns = clock_ns() + share_ns(ctx, left);
+        lane->ctx.timeout_ns = rounded_ns(share_ns(ctx, left));
     }
     if (lane->ctx.deadline_ns <= clock_ns()) {
         (void)err_set(&lane->err, ERR_TIME, "not tried: no time was left");

@@ -281,6 +281,7 @@ const struct transport ssh_transport = {
     .name = "ssh",
     .schemes = schemes,
     .settings = settings,
+    .default_port = 22,
     .finds_port = true,
     .layered = true,
     .check = ssh_check,

@@ -25,7 +25,7 @@ struct transport {
     const char *const *schemes;  /* of the hop URLs that it serves; ends with NULL */
     const char *const *settings; /* names that its URLs may have; ends with NULL. NULL = none */
     uint16_t default_port;       /* of the hop itself; 0 = a URL must say it */
-    bool finds_port;             /* …or prepare finds it out, and the URL may leave it open */
+    bool finds_port;             /* prepare finds it out, and the URL may leave it open */
     bool internal;               /* no user writes its schemes */
     bool nearest;                /* it goes out by itself, so no hop can be below it */
     bool layered;                /* its streams need a process: none is a bare socket to pass */

@@ -4,12 +4,13 @@ import os
 import shlex
 import signal
 import socket
+import subprocess
 
 import pytest
 
 from harness import (PIPE, Task, activity, died_of, differ, drain, one_line, payload, pour, settles,
                      status, take, until)
-from peers import socks, tcp
+from peers import LIMIT, socks, tcp
 from peers.http import OK, basic, connect, denied
 from peers.talk import InTurn, hang_up, talk
 from terminal import CTRL_C, Terminal, echoes
@@ -292,6 +293,22 @@ def test_a_lot_of_words_on_stderr_does_not_keep_bytes_waiting(through):
     lines = result.err.splitlines()
     assert len(lines) == 3000
     assert lines[-1] == "stile: exec:sh: a line of forty bytes, number 2999"
+
+
+def test_words_that_nobody_reads_hold_up_nobody(stile):
+    """paramiko gives stderr a pipe and never looks at it."""
+    words = ["-x", shell("yes 0123456789abcdef | head -c 1000000 >&2; exec cat"), *TARGET]
+    with subprocess.Popen([stile.program, *words], env=stile.env, stdin=PIPE, stdout=PIPE, stderr=PIPE) as running:
+        running.stdin.write(b"hello\n")
+        running.stdin.close()
+        assert running.stdout.read() == b"hello\n"
+        assert running.wait(LIMIT) == 0
+
+
+def test_the_end_comes_although_nobody_reads_why(stile):
+    words = ["-w", "2", "-x", shell("yes | head -c 300000 >&2; echo rubbish; exec cat") + ",http://gw", *TARGET]
+    with subprocess.Popen([stile.program, *words], env=stile.env, stdin=PIPE, stdout=PIPE, stderr=PIPE) as running:
+        assert running.wait(LIMIT) == 5
 
 
 def test_quiet_keeps_the_command_quiet(through):

@@ -118,7 +118,7 @@ def test_routes_come_in_order_with_their_places(me, config):
 def test_people_read_the_same(me, config):
     path = config(THREE)
     text = page(me, "-F", path)
-    assert text.startswith("target: db.example:22\n\nroute 1 of 3: direct\n")
+    assert text.startswith(f"target: db.example:22\nconfig: {path}\n\nroute 1 of 3: direct\n")
     blocks = text.split("\n\n")
     assert f"from: {path}:5\n    starts first" in blocks[1]
     assert blocks[2].startswith("route 2 of 3: http://proxy.example:3128\n")

@@ -310,18 +310,18 @@ static const struct row bad_rows[] = {
     {"an empty route", "Via \"\"\n", "config:1: Via: column 1: a hop is missing", {{0}}},
     {"a bad route",
      "Via socks5://a,b\n",
-     "config:1: Via: column 12: want scheme://host:port, exec:command, or direct alone",
+     "config:1: Via: column 12: want scheme://host:port, exec:command, or direct or env alone",
      {{0}}},
     {"two routes in a line", "Via socks5://a socks5://b\n", "config:1: Via: " ONE_ROUTE, {{0}}},
     {"direct and more", "Via direct env\n", "config:1: Via: " ONE_ROUTE, {{0}}},
     {"two commands in quotes", "Via \"exec:a b\" \"exec:c\"\n", "config:1: Via: " ONE_ROUTE, {{0}}},
     {"a bad route that would not count",
      "Via direct\nHost *\nVia x\n",
-     "config:3: Via: column 1: want scheme://host:port, exec:command, or direct alone",
+     "config:3: Via: column 1: want scheme://host:port, exec:command, or direct or env alone",
      {{0}}},
     {"a bad route in a block that does not match",
      "Host web\nVia x\n",
-     "config:2: Via: column 1: want scheme://host:port, exec:command, or direct alone",
+     "config:2: Via: column 1: want scheme://host:port, exec:command, or direct or env alone",
      {{0}}},
 
     {"no pattern", "Host\n", "config:1: Host: want patterns", {{0}}},
@@ -344,11 +344,11 @@ static const struct row bad_rows[] = {
     {"two hops", "Hop http://a:1 http://b:1\n", "config:1: Hop: want one url", {{0}}},
     {"a bad hop",
      "Hop proxy:3128\n",
-     "config:1: Hop: column 1: want scheme://host:port, exec:command, or direct alone",
+     "config:1: Hop: column 1: want scheme://host:port, exec:command, or direct or env alone",
      {{0}}},
     {"a bad hop that does not count",
      "Host web\nInclude a\n",
-     "a:2: Hop: column 1: want scheme://host:port, exec:command, or direct alone",
+     "a:2: Hop: column 1: want scheme://host:port, exec:command, or direct or env alone",
      {{"a", "# x\nHop x\n"}}},
     {"a setting without a value",
      "Hop http://a:1\nUser\n",
@@ -444,7 +444,7 @@ static void the_command_line_counts_first(void **state)
     folder_put(&files.folder, "config", "Via x\n", 0600);
     files_refused(
         &files, "config",
-        "config:1: Via: column 1: want scheme://host:port, exec:command, or direct alone");
+        "config:1: Via: column 1: want scheme://host:port, exec:command, or direct or env alone");
     files_release(&files);
 }
 

@@ -475,7 +475,7 @@ static void limit_of_size_loses_lines(void **state)
 #define WRITERS 4
 #define LINES 250
 
-static void write_lines(const struct log *log, int writer)
+static void write_lines(struct log *log, int writer)
 {
     static const char dots[] = "........................................";
 

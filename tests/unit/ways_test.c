@@ -140,7 +140,10 @@ static const struct block_row {
     {"another port", "http://a:3128", "http://a", NULL},
     {"another scheme", "https://a:80", "http://a", NULL},
     {"another host", "http://ab", "http://a", NULL},
-    {"a port of ssh", "ssh://a:22", "ssh://a", NULL},
+    {"a port of ssh", "ssh://a:22", "ssh://a", "alice"},
+    {"another port of ssh", "ssh://a:2222", "ssh://a", NULL},
+    {"an address in other words", "socks5://[2001:DB8::1]", "socks5://[2001:db8:0::1]", "alice"},
+    {"another address", "socks5://[2001:db8::1]", "socks5://[2001:db8::2]", NULL},
     {"another path", "http://unix:/x", "http://unix:/xy", NULL},
     {"a command", "http://a", "exec:a", NULL},
 };
