@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config/hop.h"
+#include "core/endpoint.h"
 #include "core/prefix.h"
 #include "core/secret.h"
 #include "core/text.h"
@@ -67,7 +68,7 @@ bool env_is_loopback(const char *host)
 
     if (parse_address(&address, host))
         return holds("127.0.0.0/8", &address) || holds("::1", &address);
-    return is_within(host, "localhost");
+    return endpoint_is_localhost(host);
 }
 
 /* --- $no_proxy --- */

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -203,6 +202,18 @@ int endpoint_set_port(struct endpoint *endpoint, uint16_t port)
     endpoint->text = text;
     endpoint->port = port;
     return 0;
+}
+
+bool endpoint_is_localhost(const char *host)
+{
+    static const char name[] = "localhost";
+    size_t length = strlen(host), wanted = sizeof(name) - 1;
+
+    if (length > 0 && host[length - 1] == '.')
+        length--;
+    if (length < wanted || !text_same_start(host + length - wanted, name, wanted))
+        return false;
+    return length == wanted || host[length - wanted - 1] == '.';
 }
 
 void endpoint_release(struct endpoint *endpoint)

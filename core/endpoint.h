@@ -6,6 +6,7 @@
 #ifndef STILE_CORE_ENDPOINT_H
 #define STILE_CORE_ENDPOINT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/err.h"
@@ -46,6 +47,10 @@ int endpoint_parse_open(struct endpoint *endpoint, const char *text, struct err 
 
 /* 0, or -1 when memory is lacking. */
 int endpoint_set_port(struct endpoint *endpoint, uint16_t port);
+
+/* RFC 6761 section 6.3: is this name, localhost or one below it, this machine whatever DNS says, which
+ * need not be asked? */
+bool endpoint_is_localhost(const char *host);
 
 /* Frees what is in it; may be called on ENDPOINT_INIT and twice. */
 void endpoint_release(struct endpoint *endpoint);

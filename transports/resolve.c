@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "core/clock.h"
+#include "core/endpoint.h"
 #include "transports/dns.h"
 #include "transports/module.h"
 #include "transports/nss.h"
@@ -46,19 +47,6 @@ int resolve_numeric(const struct question *question, struct err *err)
     (void)address_set(&address, &address.sa.any, address.len, question->port);
     addresses_add(question->addresses, &address);
     return 1;
-}
-
-/* RFC 6761 section 6.3: such names are this machine whatever DNS says, which is not even asked. */
-static bool is_localhost(const char *host)
-{
-    static const char name[] = "localhost";
-    size_t length = strlen(host), wanted = sizeof(name) - 1;
-
-    if (length > 0 && host[length - 1] == '.')
-        length--;
-    if (length < wanted || strncasecmp(host + length - wanted, name, wanted) != 0)
-        return false;
-    return length == wanted || host[length - wanted - 1] == '.';
 }
 
 static void answer_loopback(const struct question *question)
@@ -152,7 +140,7 @@ struct resolve *resolve_new(const struct question *question, struct err *err)
      * it. */
     if (strcasecmp(question->host, "localhost") != 0)
         resolve_ask_hosts(resolve);
-    if (!question_answered(question) && is_localhost(question->host))
+    if (!question_answered(question) && endpoint_is_localhost(question->host))
         answer_loopback(question);
     if (!question_answered(question) && resolve->module)
         resolve->dns = resolve->module->new (&resolve->question);

@@ -392,6 +392,20 @@ static void release_twice(void **state)
     endpoint_release(&endpoint);
 }
 
+static void localhost(void **state)
+{
+    static const char *const is[] = {"localhost", "LocalHost", "localhost.", "db.localhost",
+                                     "a.b.LOCALHOST."};
+    static const char *const is_not[] = {"",           ".",         "localhos",   "localhost..",
+                                         "xlocalhost", "127.0.0.1", "localhost.a"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(is) / sizeof(is[0]); i++)
+        assert_true(endpoint_is_localhost(is[i]));
+    for (size_t i = 0; i < sizeof(is_not) / sizeof(is_not[0]); i++)
+        assert_false(endpoint_is_localhost(is_not[i]));
+}
+
 /* The rows with services mean something only where services(5) has them. */
 static void services_file_is_there(void **state)
 {
@@ -414,5 +428,6 @@ int main(void)
     UNIT_ROWS(&unit, parse_bad, parse_bad_rows);
     UNIT_TEST(&unit, unix_path_bound);
     UNIT_TEST(&unit, release_twice);
+    UNIT_TEST(&unit, localhost);
     return unit_run(&unit, "endpoint");
 }
