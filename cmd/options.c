@@ -190,6 +190,10 @@ void options_help(const struct option_row *rows, size_t count, FILE *out)
             width += fprintf(out, "%s--%s", row->letter ? ", " : "  ", row->name);
         if (row->value)
             width += fprintf(out, " %s", row->value);
-        (void)fprintf(out, "%*s%s\n", width < HELP_COLUMN ? HELP_COLUMN - width : 1, "", row->help);
+        if (width >= HELP_COLUMN) {
+            (void)fputc('\n', out);
+            width = 0;
+        }
+        (void)fprintf(out, "%*s%s\n", HELP_COLUMN - width, "", row->help);
     }
 }

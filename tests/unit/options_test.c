@@ -128,6 +128,26 @@ static void help_has_a_line_for_each_row(void **state)
     free(text);
 }
 
+static void help_has_room_for_wide_values(void **state)
+{
+    static const struct option_row wide[] = {
+        {.name = "text", .value = "words", .help = "fits"},
+        {.name = "text", .value = "seven|more", .help = "doesn't"},
+    };
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    (void)state;
+    assert_non_null(out);
+    options_help(wide, 2, out);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, "      --text words    fits\n"
+                              "      --text seven|more\n"
+                              "                      doesn't\n");
+    free(text);
+}
+
 int main(void)
 {
     static struct unit unit;
@@ -135,5 +155,6 @@ int main(void)
     UNIT_ROWS(&unit, line, line_rows);
     UNIT_TEST(&unit, no_words_at_all);
     UNIT_TEST(&unit, help_has_a_line_for_each_row);
+    UNIT_TEST(&unit, help_has_room_for_wide_values);
     return unit_run(&unit, "options");
 }
