@@ -295,8 +295,9 @@ uninstall:
 	for page in $(notdir $(MAN1)); do rm -f "$(DESTDIR)$(MANDIR)/man1/$$page"; done
 	for page in $(notdir $(MAN5)); do rm -f "$(DESTDIR)$(MANDIR)/man5/$$page"; done
 	rm -f '$(DESTDIR)$(COMPLETIONDIR)/stile' '$(DESTDIR)$(DOCDIR)/example.conf'
-	-rmdir '$(DESTDIR)$(DOCDIR)'
+	-! [ -d '$(DESTDIR)$(DOCDIR)' ] || rmdir '$(DESTDIR)$(DOCDIR)'
 	for header in $(PUBLIC_HEADERS); do rm -f "$(DESTDIR)$(INCLUDEDIR)/$$header"; done
 	rm -f $(MODULE_NAMES:%='$(DESTDIR)$(MODULEDIR)/%.so')
-	-rmdir '$(DESTDIR)$(MODULEDIR)' '$(DESTDIR)$(LIBDIR)/stile'
-	-cd '$(DESTDIR)$(INCLUDEDIR)' && rmdir core config transports && cd .. && rmdir '$(notdir $(INCLUDEDIR))'
+	-! [ -d '$(DESTDIR)$(MODULEDIR)' ] || rmdir '$(DESTDIR)$(MODULEDIR)' '$(DESTDIR)$(LIBDIR)/stile'
+	-! [ -d '$(DESTDIR)$(INCLUDEDIR)' ] || (cd '$(DESTDIR)$(INCLUDEDIR)' && \
+		rmdir core config transports && cd .. && rmdir '$(notdir $(INCLUDEDIR))')

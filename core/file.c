@@ -107,7 +107,9 @@ void file_make_folders(const char *path, size_t base)
 {
     char *folder = strdup(path);
 
-    for (char *slash = folder ? folder + base : NULL; slash && (slash = strchr(slash + 1, '/'));) {
+    if (!folder)
+        return;
+    for (char *slash = folder + base; (slash = strchr(slash + 1, '/'));) {
         *slash = '\0';
         (void)mkdir(folder, S_IRWXU);
         *slash = '/';

@@ -82,10 +82,12 @@ static void openssh_free(struct openssh *own)
     free(own);
 }
 
-static void openssh_leave(struct openssh *own)
+/* So many of its users have no use for it any more. */
+static void openssh_leave(struct openssh *own, unsigned users)
 {
     (void)pthread_mutex_lock(&own->lock);
-    bool last = --own->users == 0;
+    own->users -= users;
+    bool last = own->users == 0;
     (void)pthread_mutex_unlock(&own->lock);
     if (last)
         openssh_free(own);
@@ -195,7 +197,7 @@ static void stderr_hear(struct label_ear *ear, const char *line, struct label *l
 
 static void stderr_end(struct label_ear *ear)
 {
-    openssh_leave(openssh_of((struct command_ear *)ear));
+    openssh_leave(openssh_of((struct command_ear *)ear), 1);
 }
 
 static struct openssh *openssh_of_log(struct label_ear *ear)
@@ -210,7 +212,7 @@ static void log_hear(struct label_ear *ear, const char *line, struct label *labe
 
 static void log_end(struct label_ear *ear)
 {
-    openssh_leave(openssh_of_log(ear));
+    openssh_leave(openssh_of_log(ear), 1);
 }
 
 /* Has the log written to where nobody but ssh writes. Where that can't be it stays on stderr. */
@@ -317,9 +319,7 @@ static void openssh_close(struct command_ear *ear, bool heard)
     drop_connection(own);
     hear_last_log(own);
     bridge_free(own->bridge);
-    if (!heard)
-        openssh_leave(own);
-    openssh_leave(own);
+    openssh_leave(own, heard ? 1 : 2);
 }
 
 /* Why nobody would be asked about a host key that is new; NULL: somebody is. */

@@ -58,6 +58,7 @@ struct race *race_new(struct ways *ways, const struct trace *trace, struct err *
     if (ways->count > RACE_MAX) {
         (void)err_set(err, ERR_USAGE, "there are %zu routes; want %d at most", ways->count,
                       RACE_MAX);
+        (void)way_blame(&ways->way[RACE_MAX], err);
         goto fail;
     }
     for (; race->count < ways->count; race->count++) {
@@ -281,7 +282,7 @@ static int explain(struct race *race, const struct ctx *ctx)
         }
         if (race_rank(one->code) > race_rank(code))
             code = one->code;
-        /* A hop that is named says which route it is. */
+        /* It begins with a hop, which says which route it is. */
         if (one->placed)
             (void)err_wrap(one, "route %zu of %zu", i + 1, race->count);
         else

@@ -415,13 +415,18 @@ def test_a_library_that_is_not_installed_is_told_with_its_package(bundled, peer,
 
 def test_a_module_that_cannot_be_opened_lacks_no_package(bundled, peer):
     """There are too few descriptors: for the module, and a little later for a library of it."""
+    def fails(err):
+        return "the module curl can't be loaded" in err and "cannot open shared object" in err
     server = peer(talk(then=hang_up))
     said = []
-    for limit in range(3, 16):
+    # Which of two threads has the last descriptor is a matter of luck.
+    for limit in list(range(3, 16)) * 5:
+        if any(map(fails, said)):
+            break
         argv = [*bundled.room.before, "sh", "-c", f'ulimit -n {limit}; exec "$0" "$@"', f"{PREFIX}/bin/stile",
                 "-x", f"https://127.0.0.1:{server.port}", *TARGET]
         said.append(bundled.stile.spawn(argv).finish(b"").err)
-    assert any("the module curl can't be loaded" in err and "cannot open shared object" in err for err in said), said
+    assert any(map(fails, said)), said
     assert not any("Debian" in err for err in said), said
 
 

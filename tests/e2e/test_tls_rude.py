@@ -133,8 +133,8 @@ def test_a_reset_under_a_stream_both_ways_is_survived(coach):
         writer = Task(pour, running.stdin.fileno(), payload(4 * MB))
         out = Task(drain, running.stdout.fileno())
         assert running.wait() == 1, running.err()
-        running.stdin.close()
         writer.done()
+        running.stdin.close()
         assert payload(SOME).startswith(out.done())
 
 

@@ -225,7 +225,8 @@ static const struct block_row {
     {"two", "http://a:1,http://b:1", "want one proxy or gateway: scheme://host[:port]"},
     {"a user", "http://alice@a:1", "the user goes into a line of the block: User alice"},
     {"a setting", "http://a:1?auth=basic", "settings go into lines of the block"},
-    {"no URL", "proxy:3128", "column 1: want scheme://host:port, exec:command, or direct or env alone"},
+    {"no URL", "proxy:3128",
+     "column 1: want scheme://host:port, exec:command, or direct or env alone"},
     {"a password", "http://alice:hunter2@a:1",
      "the user goes into a line of the block: User alice"},
 };

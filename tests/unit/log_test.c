@@ -63,7 +63,7 @@ static void sink_init(struct sink *sink, enum log_level level)
     static char about[] = "db:22";
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sink->ends), 0);
-    sink->log = (struct log){sink->ends[1], false, level, about};
+    sink->log = (struct log){.fd = sink->ends[1], .level = level, .about = about, .tell = -1};
 }
 
 /* What one write(2) brought; "" when there was none. */
@@ -415,13 +415,38 @@ static void lost_lines_harm_nobody(void **state)
 {
     (void)state;
     char about[] = "db:22";
-    struct log log = {open("/dev/full", O_WRONLY | O_CLOEXEC), false, LOG_LEVEL_DEBUG, about};
+    struct log log = {.fd = open("/dev/full", O_WRONLY | O_CLOEXEC),
+                      .level = LOG_LEVEL_DEBUG,
+                      .about = about,
+                      .tell = -1};
 
     assert_true(log.fd >= 0);
     log_line(&log, LOG_LEVEL_ERROR, "no space");
     fd_close(&log.fd);
     log.fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     log_line(&log, LOG_LEVEL_ERROR, "not for writing");
+    fd_close(&log.fd);
+}
+
+static void lost_lines_are_told_once(void **state)
+{
+    (void)state;
+    char about[] = "db:22", text[200];
+    int ends[2];
+    struct log log = {
+        .fd = open("/dev/full", O_WRONLY | O_CLOEXEC), .level = LOG_LEVEL_ERROR, .about = about};
+
+    assert_true(log.fd >= 0);
+    fd_pipe(ends);
+    log.tell = ends[1];
+    for (int i = 0; i < 3; i++)
+        log_line(&log, LOG_LEVEL_ERROR, "no space");
+    ssize_t size = read(ends[0], text, sizeof(text) - 1);
+    assert_true(size > 0);
+    text[size] = '\0';
+    assert_string_equal(text, "stile: log: lines of LogFile are lost: No space left on device\n");
+    fd_close(&ends[0]);
+    fd_close(&ends[1]);
     fd_close(&log.fd);
 }
 
@@ -536,7 +561,7 @@ static void processes_keep_lines_whole(void **state)
 
 struct writer {
     pthread_t thread;
-    const struct log *log;
+    struct log *log;
     int number;
 };
 
@@ -584,6 +609,7 @@ int main(void)
     UNIT_TEST(&unit, fifo_with_a_reader_is_refused);
     UNIT_TEST(&unit, descriptor_is_none_of_the_standard_ones);
     UNIT_TEST(&unit, lost_lines_harm_nobody);
+    UNIT_TEST(&unit, lost_lines_are_told_once);
     UNIT_TEST(&unit, file_that_vanished_stays_away);
     UNIT_TEST(&unit, limit_of_size_loses_lines);
     UNIT_TEST(&unit, processes_keep_lines_whole);

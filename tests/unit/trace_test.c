@@ -155,7 +155,8 @@ static void logged_init(struct logged *logged, int level, enum log_level log_lev
 
     sink_init(&logged->shown, level);
     sink_init(&logged->kept, 0);
-    logged->log = (struct log){logged->kept.ends[1], false, log_level, about};
+    logged->log =
+        (struct log){.fd = logged->kept.ends[1], .level = log_level, .about = about, .tell = -1};
     logged->shown.trace.log = &logged->log;
     logged->shown.trace.log_level = (int)log_level - LOG_LEVEL_ERROR;
 }
