@@ -12,11 +12,37 @@
 
 static const struct place by_option = {"-x", 0}, in_file = {"/x/config", 4};
 
-static void set_target(struct endpoint *target, const char *host)
-{
-    struct err err = ERR_INIT;
+/* What was said, and what becomes of it. */
+struct scene {
+    struct config config;
+    struct ways ways;
+    struct endpoint target;
+    struct err err;
+};
 
-    assert_int_equal(endpoint_set(target, host, "22", &err), 0);
+static void scene_init(struct scene *scene, const char *host)
+{
+    *scene = (struct scene){.ways = WAYS_INIT, .target = ENDPOINT_INIT, .err = ERR_INIT};
+    config_init(&scene->config);
+    assert_int_equal(endpoint_set(&scene->target, host, "22", &scene->err), 0);
+}
+
+static void scene_release(struct scene *scene)
+{
+    ways_release(&scene->ways);
+    endpoint_release(&scene->target);
+    config_release(&scene->config);
+}
+
+static void say(struct scene *scene, const char *route, bool is_jump, const struct place *place)
+{
+    assert_int_equal(config_via(&scene->config, route, is_jump, place, &scene->err), 0);
+}
+
+static int settle(struct scene *scene)
+{
+    return ways_settle(&scene->ways, &scene->config, &scene->target, registry_default_port,
+                       &scene->err);
 }
 
 /* --- good ones --- */
@@ -64,27 +90,21 @@ static const struct good_row {
 static void good(void **state)
 {
     const struct good_row *row = *state;
-    struct config config;
-    struct ways ways = WAYS_INIT;
-    struct endpoint target = ENDPOINT_INIT;
-    struct err err = ERR_INIT;
+    struct scene scene;
 
-    config_init(&config);
-    set_target(&target, "127.0.0.1");
+    scene_init(&scene, "127.0.0.1");
     for (size_t i = 0; row->via[i]; i++)
-        assert_int_equal(config_via(&config, row->via[i], row->is_jump, row->place, &err), 0);
-    if (ways_settle(&ways, &config, &target, registry_default_port, &err) == -1)
-        unit_fail("%s", err_text(&err));
-    for (size_t i = 0; i < ways.count; i++) {
+        say(&scene, row->via[i], row->is_jump, row->place);
+    if (settle(&scene) == -1)
+        unit_fail("%s", err_text(&scene.err));
+    for (size_t i = 0; i < scene.ways.count; i++) {
         if (row->text[0])
-            assert_string_equal(ways.way[i].text, row->text[i]);
-        assert_int_equal(ways.way[i].hops.count, row->hops[i]);
-        assert_ptr_equal(ways.way[i].place.source, row->place ? row->place->source : NULL);
+            assert_string_equal(scene.ways.way[i].text, row->text[i]);
+        assert_int_equal(scene.ways.way[i].hops.count, row->hops[i]);
+        assert_ptr_equal(scene.ways.way[i].place.source, row->place ? row->place->source : NULL);
     }
-    assert_true(ways.count == SAID_MAX || !row->text[ways.count]);
-    ways_release(&ways);
-    endpoint_release(&target);
-    config_release(&config);
+    assert_true(scene.ways.count == SAID_MAX || !row->text[scene.ways.count]);
+    scene_release(&scene);
 }
 
 /* --- bad ones --- */
@@ -105,20 +125,15 @@ static const struct bad_row {
 static void bad(void **state)
 {
     const struct bad_row *row = *state;
-    struct config config;
-    struct ways ways = WAYS_INIT;
-    struct endpoint target = ENDPOINT_INIT;
-    struct err err = ERR_INIT;
+    struct scene scene;
 
-    config_init(&config);
-    set_target(&target, "db");
-    assert_int_equal(config_via(&config, row->name, row->is_jump, row->place, &err), 0);
-    assert_int_equal(ways_settle(&ways, &config, &target, registry_default_port, &err), -1);
-    assert_null(strstr(err_text(&err), "hunter2"));
-    assert_err(&err, ERR_USAGE, row->message);
-    assert_int_equal(ways.count, 0);
-    endpoint_release(&target);
-    config_release(&config);
+    scene_init(&scene, "db");
+    say(&scene, row->name, row->is_jump, row->place);
+    assert_int_equal(settle(&scene), -1);
+    assert_null(strstr(err_text(&scene.err), "hunter2"));
+    assert_err(&scene.err, ERR_USAGE, row->message);
+    assert_int_equal(scene.ways.count, 0);
+    scene_release(&scene);
 }
 
 /* --- settings of hops --- */
@@ -151,20 +166,16 @@ static const struct block_row {
 static void blocks(void **state)
 {
     const struct block_row *row = *state;
-    struct config config;
-    struct ways ways = WAYS_INIT;
-    struct endpoint target = ENDPOINT_INIT;
-    struct err err = ERR_INIT;
+    struct scene scene;
     static const struct place line = {"/x/config", 5};
 
-    config_init(&config);
-    set_target(&target, "db");
-    assert_int_equal(config_via(&config, row->route, false, &in_file, &err), 0);
-    struct hop_block *block = config_hop_block(&config, row->block, &in_file, &err);
+    scene_init(&scene, "db");
+    say(&scene, row->route, false, &in_file);
+    struct hop_block *block = config_hop_block(&scene.config, row->block, &in_file, &scene.err);
     assert_non_null(block);
-    assert_int_equal(config_hop_setting(block, "User", "alice", &line, &err), 0);
-    assert_int_equal(ways_settle(&ways, &config, &target, registry_default_port, &err), 0);
-    const struct hops *hops = &ways.way[0].hops;
+    assert_int_equal(config_hop_setting(block, "User", "alice", &line, &scene.err), 0);
+    assert_int_equal(settle(&scene), 0);
+    const struct hops *hops = &scene.ways.way[0].hops;
     const struct setting *user = hop_find_setting(&hops->hop[hops->count - 1], "user");
     if (row->user) {
         assert_non_null(user);
@@ -173,9 +184,7 @@ static void blocks(void **state)
     } else {
         assert_null(user);
     }
-    ways_release(&ways);
-    endpoint_release(&target);
-    config_release(&config);
+    scene_release(&scene);
 }
 
 static const struct option_row {
@@ -192,27 +201,21 @@ static const struct option_row {
 static void options(void **state)
 {
     const struct option_row *row = *state;
-    struct config config;
-    struct ways ways = WAYS_INIT;
-    struct endpoint target = ENDPOINT_INIT;
-    struct err err = ERR_INIT;
+    struct scene scene;
 
-    config_init(&config);
-    set_target(&target, "db");
+    scene_init(&scene, "db");
     for (size_t i = 0; row->via[i]; i++)
-        assert_int_equal(config_via(&config, row->via[i], false, &by_option, &err), 0);
-    assert_int_equal(config_option(&config, "Auth=basic", &err), 0);
-    int done = ways_settle(&ways, &config, &target, registry_default_port, &err);
+        say(&scene, row->via[i], false, &by_option);
+    assert_int_equal(config_option(&scene.config, "Auth=basic", &scene.err), 0);
+    int done = settle(&scene);
     if (row->message) {
         assert_int_equal(done, -1);
-        assert_err(&err, ERR_USAGE, row->message);
+        assert_err(&scene.err, ERR_USAGE, row->message);
     } else {
         assert_int_equal(done, 0);
-        assert_string_equal(hop_setting(&ways.way[0].hops.hop[0], "auth"), "basic");
+        assert_string_equal(hop_setting(&scene.ways.way[0].hops.hop[0], "auth"), "basic");
     }
-    ways_release(&ways);
-    endpoint_release(&target);
-    config_release(&config);
+    scene_release(&scene);
 }
 
 int main(void)
